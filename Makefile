@@ -1,0 +1,51 @@
+GO       ?= go
+GOFMT    ?= gofmt
+DEST     ?= data
+FUZZTIME ?= 10s
+PARTS    ?=
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+export GO DEST FUZZTIME
+
+.DEFAULT_GOAL := help
+.PHONY: help deps run tour test race bench figures lint fuzz cover build
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## fetch the optional data and libraries into DEST (PARTS="geo lightgbm" asks for them by name and fails without)
+	@scripts/deps.sh $(PARTS)
+
+run: build ## start the daemon on loopback, show what it does, keep serving until Ctrl-C
+	@scripts/run.sh serve
+
+tour: build ## the same, then end: non-zero if any answer is not as told
+	@scripts/run.sh tour
+
+test: lint deps ## lint, fetch what the fuller tests read, run all tests
+	$(GO) test ./...
+
+race: ## all tests under the race detector
+	$(GO) test -race ./...
+
+bench: ## all benchmarks
+	$(GO) test -run '^$$' -bench . ./...
+
+figures: ## the figures to reach: name, value, goal, ok or short
+	@$(GO) run ./bench/figures
+
+lint: ## gofmt, go vet, staticcheck (the house rules are tests of internal/lint)
+	@unformatted=$$($(GOFMT) -l .) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+fuzz: ## every fuzz function for FUZZTIME
+	@scripts/fuzz.sh
+
+cover: ## coverage of all tests: run/cover.out and the total
+	@mkdir -p run
+	$(GO) test -coverprofile=run/cover.out -coverpkg=./... ./...
+	@$(GO) tool cover -func=run/cover.out | tail -n 1
+
+build: ## bin/waryd and bin/wary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/waryd ./cmd/wary

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/waryauth/wary/bench/population"
+	"github.com/waryauth/wary/models"
+	"github.com/waryauth/wary/models/train"
+)
+
+// judge prints how the model does beside two rules on each setting's judging
+// part and over all, and returns the metrics of the card.
+func judge(w io.Writer, m *models.Model, rows []sample) (map[string]float64, error) {
+	var p models.Prediction
+	scores := []struct {
+		name string
+		of   func(*population.Row) float64
+	}{
+		{"model", func(r *population.Row) float64 { m.Predict(&p, &r.Vector); return p.Probability }},
+		{"RBA score", population.FreemanScore},
+		{"new network", population.NewNetwork},
+	}
+	metrics := map[string]float64{}
+	for number := -1; number <= len(settings); number++ {
+		name := "all synthetic settings"
+		if number == len(settings) {
+			name = real.name
+		} else if number >= 0 {
+			name = settings[number].name
+		}
+		var verdicts []population.Verdict
+		for _, s := range scores {
+			var scored []population.Scored
+			for i := range rows {
+				if r := &rows[i]; (number < 0 && r.setting < len(settings) || r.setting == number) && r.Judged() {
+					scored = append(scored, population.Scored{Score: s.of(&r.Row), Family: r.Family, Takeover: r.Takeover})
+				}
+			}
+			if len(scored) == 0 {
+				break
+			}
+			verdicts = append(verdicts, population.Judge(s.name, scored, 0.01))
+			if s.name == "model" {
+				strict := population.Judge(s.name, scored, 0.002)
+				fmt.Fprintf(w, "\n%s: 1 %% of %d honest successes are above %.3g, 0.2 %% above %.3g (%.3f of takeovers caught there)\n",
+					name, verdicts[0].Counts[population.Ordinary], verdicts[0].Threshold, strict.Threshold, strict.Caught)
+				note(metrics, number, &verdicts[0], &strict)
+			}
+		}
+		if len(verdicts) == 0 {
+			continue
+		}
+		if err := population.Print(w, verdicts, held); err != nil {
+			return nil, err
+		}
+		if number < 0 {
+			metrics["rba_caught_at_0.01"], metrics["new_network_caught_at_0.01"] = round(verdicts[1].Caught), round(verdicts[2].Caught)
+		}
+	}
+	return metrics, nil
+}
+
+// note enters the model's own figures over all settings.
+func note(metrics map[string]float64, number int, v, strict *population.Verdict) {
+	if number >= 0 {
+		return
+	}
+	metrics["auc"] = round(v.AUC)
+	metrics["caught_at_0.01"], metrics["caught_at_0.002"] = round(v.Caught), round(strict.Caught)
+	metrics["threshold_at_0.01"], metrics["threshold_at_0.002"] = round(v.Threshold), round(strict.Threshold)
+	for f := population.Stuffing; int(f) < population.FamilyCount; f++ {
+		metrics["caught_at_0.01_"+f.String()] = round(v.Families[f])
+	}
+}
+
+// round keeps four significant digits, enough for a card.
+func round(x float64) float64 {
+	if x == 0 {
+		return 0
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-3)
+	return math.Round(x/unit) * unit
+}
+
+// notes tell how the model was made, beyond what the card has fields for.
+func notes(report train.Report, kept [parts][]sample) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Trained on simulated people, not on anybody's data. %d trees of at most 31 leaves, LightGBM 4.7.0, monotone where the schema says so. ", report.Trees)
+	fmt.Fprintf(&b, "Deployments simulated: ")
+	for i, s := range settings {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "%s (%d users, %d days)", s.name, s.users, s.days)
+	}
+	fmt.Fprintf(&b, ". Addresses are of a synthetic world: no geo file entered training. ")
+	fmt.Fprintf(&b, "Fraud share of the training rows is enriched; takeovers weigh %g, failed guesses %g. ", float64(takeoverWeight), failedWeight)
+	fmt.Fprintf(&b, "Platt calibration on %d rows of other people; probabilities are for a share of takeovers of %g among attempts whose check succeeded: ", len(kept[validation]), takeoverPrior)
+	fmt.Fprintf(&b, "add log(p/(1-p)) - log(%g/(1-%g)) to prior_shift for another share p. ", takeoverPrior, takeoverPrior)
+	fmt.Fprintf(&b, "Metrics: people, campaigns and days not trained on; caught_at_x is the share of takeovers above the threshold that the share x of honest successes reaches. ")
+	fmt.Fprintf(&b, "Not trained on at all: family %s. What the engine remembers of its own decisions was empty in training, so the model does not use it.", held)
+	return b.String()
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waryauth/wary/bench/population"
+	"github.com/waryauth/wary/engine/scoreapi"
+)
+
+func simulateCommand() *cobra.Command {
+	var o population.Options
+	var start string
+	var most int
+	var truth bool
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Print attempts of a simulated population, one JSON document a line",
+		Long: "The same flags print the same attempts. With --truth each line is {\"truth\": …, \"attempt\": …}: who made it, whether it is\n" +
+			"fraud, of which family and campaign.",
+		Example: "  wary simulate --users 100 --days 7 --attempts 1 | wary score - --evaluate",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Users < 0 || o.Days < 0 || most < 0 {
+				return errors.New("--users, --days and --attempts must not be negative")
+			}
+			if start != "" {
+				var err error
+				if o.Start, err = time.Parse(time.DateOnly, start); err != nil {
+					return fmt.Errorf("--start: %w", err)
+				}
+			}
+			w := bufio.NewWriter(cmd.OutOrStdout())
+			var line []byte
+			n := 0
+			for l := range population.New(o).Attempts() {
+				if err := cmd.Context().Err(); err != nil {
+					return err
+				}
+				line = line[:0]
+				if truth {
+					line = appendTruth(line, &l)
+				}
+				line = scoreapi.AppendAttempt(line, &l.Attempt)
+				if truth {
+					line = append(line, '}')
+				}
+				if _, err := w.Write(append(line, '\n')); err != nil {
+					return err
+				}
+				if n++; n == most {
+					break
+				}
+			}
+			return w.Flush()
+		},
+	}
+	fs := cmd.Flags()
+	fs.Uint64Var(&o.Seed, "seed", 1, "seed of everything drawn")
+	fs.IntVar(&o.Users, "users", 1000, "people")
+	fs.IntVar(&o.Days, "days", 30, "days")
+	fs.StringVar(&start, "start", "", "first day (YYYY-MM-DD)")
+	fs.IntVar(&most, "attempts", 0, "stop after so many; 0 is all")
+	fs.BoolVar(&truth, "truth", false, "with the truth about each")
+	return cmd
+}
+
+func appendTruth(dst []byte, l *population.Labelled) []byte {
+	text, err := json.Marshal(map[string]any{
+		"fraud": l.Fraud, "takeover": l.Takeover, "family": l.Family.String(), "campaign": l.Campaign, "user": l.UserIndex,
+		"label_delay_s": l.LabelDelay.Seconds(), "step_up_passed": l.StepUpPassed,
+	})
+	if err != nil {
+		panic(err) // a map of plain values
+	}
+	dst = append(append(dst, `{"truth":`...), text...)
+	return append(dst, `,"attempt":`...)
+}
+
+// sampleBodies returns a few thousand attempts of ordinary people and attackers,
+// each without its id and time, for withID.
+func sampleBodies(users int) ([][]byte, error) {
+	if users < 1 {
+		return nil, errors.New("--users must be at least 1")
+	}
+	const most = 5000
+	var out [][]byte
+	for l := range population.New(population.Options{Seed: 7, Users: users, Days: 30}).Attempts() {
+		a := l.Attempt
+		a.ID, a.Time, a.PreviousDecisionID = "", time.Time{}, ""
+		a.Session.Created, a.Session.AuthTime, a.Token.Issued = time.Time{}, time.Time{}, time.Time{}
+		body := scoreapi.AppendAttempt(nil, &a)
+		body[0] = ',' // after the id
+		if out = append(out, body); len(out) == most {
+			break
+		}
+	}
+	return out, nil
+}

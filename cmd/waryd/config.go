@@ -1,0 +1,287 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config is the whole configuration of the daemon. A value comes from its flag,
+// else its environment variable, else the file, else its default. Policy is not
+// configuration: it is a document of its own.
+type Config struct {
+	Data string `yaml:"data" default:"run/data" doc:"Folder of the log, snapshots and the secret. One daemon at a time."`
+	Node int    `yaml:"node" default:"0" doc:"Number of this scorer among several, 0 to 65535. Part of every decision id."`
+
+	Score struct {
+		Listen         string `yaml:"listen" default:"127.0.0.1:8080" doc:"Address of the score API. Anything but loopback needs keys and TLS."`
+		Keys           string `yaml:"keys" default:"" doc:"File of callers, made with 'wary key new'. Without it everyone on loopback may call."`
+		MaxConnections int    `yaml:"max_connections" default:"16384" doc:"Connections open at once."`
+		TLSEndsInFront bool   `yaml:"tls_ends_in_front" default:"false" doc:"States that TLS ends in a proxy in front, so that a listener off loopback may speak plain HTTP."`
+	} `yaml:"score"`
+
+	TLS struct {
+		Certificate string `yaml:"certificate" default:"" doc:"PEM file of the score API's certificate chain."`
+		Key         string `yaml:"key" default:"" doc:"PEM file of its private key."`
+		ClientCA    string `yaml:"client_ca" default:"" doc:"PEM file of the authorities of client certificates. Without it a client certificate is known by its fingerprint alone."`
+	} `yaml:"tls"`
+
+	Operators struct {
+		Listen string `yaml:"listen" default:"127.0.0.1:8081" doc:"Address of /livez, /readyz, /version and /metrics. Loopback only."`
+	} `yaml:"operators"`
+
+	Geo struct {
+		Dir   string        `yaml:"dir" default:"data/geo" doc:"Folder of MaxMind-format files. Where there are none, decisions say degraded: geo."`
+		Every time.Duration `yaml:"every" default:"30s" doc:"How often changed files are looked for."`
+	} `yaml:"geo"`
+
+	Proxies string `yaml:"proxies" default:"" doc:"Trusted proxies in CIDR notation, separated by commas. Only behind these is network.forwarded_for believed."`
+	Model   string `yaml:"model" default:"" doc:"Folder of a model (model.txt, card.json). Without it the embedded baseline."`
+	Policy  string `yaml:"policy" default:"" doc:"File of the policy. Without it the embedded default. Read again on SIGHUP."`
+
+	Journal struct {
+		SegmentMiB int           `yaml:"segment_mib" default:"64" doc:"Size of a file of the log."`
+		Sync       string        `yaml:"sync" default:"none" doc:"none: a fact is with the operating system before its answer leaves (survives a kill). group: it is on disk (survives power loss)."`
+		Retain     time.Duration `yaml:"retain" default:"0s" doc:"Age after which files of the log are removed; 0 keeps them."`
+		RetainGiB  int           `yaml:"retain_gib" default:"0" doc:"Size above which the oldest files are removed; 0 keeps them."`
+	} `yaml:"journal"`
+
+	State struct {
+		MaxEntities   int           `yaml:"max_entities" default:"0" doc:"Bound of the entities in memory; 0 is the built-in bound."`
+		SnapshotEvery time.Duration `yaml:"snapshot_every" default:"15m" doc:"How often memory is written to disk; scoring pauses meanwhile. One is always written at a clean stop."`
+	} `yaml:"state"`
+
+	Attempts struct {
+		RetryWindow  time.Duration `yaml:"retry_window" default:"5m" doc:"How long the same attempt id gets the same answer."`
+		RetryEntries int           `yaml:"retry_entries" default:"1048576" doc:"How many attempt ids are remembered for that, about 40 bytes each: requests a second times the window."`
+		GreatestAge  time.Duration `yaml:"greatest_age" default:"0s" doc:"Oldest time of an attempt that is accepted; 0 is any."`
+	} `yaml:"attempts"`
+
+	Log struct {
+		Level  string `yaml:"level" default:"info" doc:"debug, info, warn or error."`
+		Format string `yaml:"format" default:"text" doc:"text or json."`
+	} `yaml:"log"`
+}
+
+// setting is one leaf of Config.
+type setting struct {
+	path  string // "score.listen"
+	env   string // "WARY_SCORE_LISTEN"
+	def   string
+	doc   string
+	value reflect.Value
+}
+
+// settings lists the leaves of a configuration, in order.
+func settings(c *Config) []setting {
+	return leaves(reflect.ValueOf(c).Elem(), "")
+}
+
+func leaves(v reflect.Value, prefix string) []setting {
+	var out []setting
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		path := prefix + f.Tag.Get("yaml")
+		if f.Type.Kind() == reflect.Struct {
+			out = append(out, leaves(v.Field(i), path+".")...)
+			continue
+		}
+		env := "WARY_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+		out = append(out, setting{path, env, f.Tag.Get("default"), f.Tag.Get("doc"), v.Field(i)})
+	}
+	return out
+}
+
+// set gives a setting the value of a text.
+func (s *setting) set(text string) error {
+	var err error
+	switch s.value.Interface().(type) {
+	case string:
+		s.value.SetString(text)
+	case bool:
+		var b bool
+		b, err = strconv.ParseBool(text)
+		s.value.SetBool(b)
+	case int:
+		var n int
+		n, err = strconv.Atoi(text)
+		s.value.SetInt(int64(n))
+	case time.Duration:
+		var d time.Duration
+		d, err = time.ParseDuration(text)
+		s.value.SetInt(int64(d))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %q is no %s", s.path, text, s.value.Type())
+	}
+	return nil
+}
+
+// options are what only flags can say.
+type options struct {
+	file    string
+	check   bool
+	version bool
+}
+
+// load reads the configuration from arguments, environment and file.
+func load(args []string, env func(string) string, stderr io.Writer) (*Config, options, error) {
+	c := &Config{}
+	all := settings(c)
+	var o options
+	fs := flag.NewFlagSet("waryd", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.StringVar(&o.file, "config", env("WARY_CONFIG"), "`file` of the configuration (YAML)")
+	fs.BoolVar(&o.check, "check", false, "check configuration, policy, keys, model and geo files, and stop")
+	fs.BoolVar(&o.version, "version", false, "print the version and stop")
+	given := map[string]string{}
+	for i := range all {
+		s := &all[i]
+		take := func(text string) error {
+			given[s.path] = text
+			return s.set(text)
+		}
+		usage := fmt.Sprintf("%s (default %q, $%s)", s.doc, s.def, s.env)
+		if s.value.Kind() == reflect.Bool {
+			fs.BoolFunc(s.path, usage, take)
+		} else {
+			fs.Func(s.path, usage, take)
+		}
+	}
+	if err := fs.Parse(args); err != nil {
+		return nil, o, err
+	}
+	if fs.NArg() > 0 {
+		return nil, o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	for i := range all {
+		if err := all[i].set(all[i].def); err != nil {
+			return nil, o, err
+		}
+	}
+	if err := c.readFile(o.file); err != nil {
+		return nil, o, err
+	}
+	for i := range all {
+		s := &all[i]
+		if text := env(s.env); text != "" {
+			if err := s.set(text); err != nil {
+				return nil, o, fmt.Errorf("$%s: %w", s.env, err)
+			}
+		}
+		if text, ok := given[s.path]; ok {
+			if err := s.set(text); err != nil {
+				return nil, o, err
+			}
+		}
+	}
+	return c, o, c.validate()
+}
+
+func (c *Config) readFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+	}
+	return nil
+}
+
+// validate checks all of the configuration and joins what is wrong with it.
+func (c *Config) validate() error {
+	var wrong []error
+	fail := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	if c.Data == "" {
+		fail("data: is empty")
+	}
+	if c.Node < 0 || c.Node > 65535 {
+		fail("node: %d is not in 0..65535", c.Node)
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		fail("tls: certificate and key go together")
+	}
+	if c.TLS.ClientCA != "" && c.TLS.Certificate == "" {
+		fail("tls.client_ca: needs tls.certificate")
+	}
+	for path, addr := range map[string]string{"score.listen": c.Score.Listen, "operators.listen": c.Operators.Listen} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			fail("%s: %q is no host:port", path, addr)
+		}
+	}
+	if !loopback(c.Score.Listen) {
+		if c.Score.Keys == "" && c.TLS.ClientCA == "" {
+			fail("score.listen: %s is not loopback: refused without score.keys", c.Score.Listen)
+		}
+		if c.TLS.Certificate == "" && !c.Score.TLSEndsInFront {
+			fail("score.listen: %s is not loopback: refused without tls.certificate (or score.tls_ends_in_front, if TLS ends in a proxy in front)", c.Score.Listen)
+		}
+	}
+	if !loopback(c.Operators.Listen) {
+		fail("operators.listen: %s is not loopback; it has no credentials, so it stays there", c.Operators.Listen)
+	}
+	if c.Journal.Sync != "none" && c.Journal.Sync != "group" {
+		fail("journal.sync: %q is neither none nor group", c.Journal.Sync)
+	}
+	if c.Journal.SegmentMiB < 1 || c.Journal.SegmentMiB > 4095 {
+		fail("journal.segment_mib: %d is not in 1..4095", c.Journal.SegmentMiB)
+	}
+	if c.Attempts.RetryEntries < 1024 {
+		fail("attempts.retry_entries: %d is less than 1024", c.Attempts.RetryEntries)
+	}
+	for path, d := range map[string]time.Duration{"journal.retain": c.Journal.Retain, "attempts.greatest_age": c.Attempts.GreatestAge} {
+		if d < 0 {
+			fail("%s: is negative", path)
+		}
+	}
+	for path, d := range map[string]time.Duration{"geo.every": c.Geo.Every, "state.snapshot_every": c.State.SnapshotEvery, "attempts.retry_window": c.Attempts.RetryWindow} {
+		if d < time.Second {
+			fail("%s: %v is less than a second", path, d)
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// loopback reports whether an address can only be reached from this machine.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// appendReference appends docs/configuration.md.
+func appendReference(dst []byte) []byte {
+	dst = append(dst, "# Configuration of waryd\n\nGenerated from `cmd/waryd/config.go`; a test fails when this page is stale.\n\n"+
+		"A value comes from its flag (`-score.listen=…`), else its environment variable, else the file named by `-config`, else its default.\n"+
+		"Unknown keys in the file are errors. `waryd -check` checks everything and stops.\n\n"...)
+	var c Config
+	dst = append(dst, "| key | environment | default | meaning |\n|---|---|---|---|\n"...)
+	for _, s := range settings(&c) {
+		def := s.def
+		if def == "" {
+			def = "(none)"
+		}
+		dst = fmt.Appendf(dst, "| `%s` | `%s` | `%s` | %s |\n", s.path, s.env, def, s.doc)
+	}
+	return dst
+}

@@ -1,0 +1,264 @@
+// Package engine answers: what should be done?
+//
+// Open an [Engine], fill an [Assessment] with an attempt, call [Engine.Score]
+// and act on its Decision. Score observes, recalls, extracts, predicts, decides
+// and remembers: the decision is in the log before it is in the caller's hands.
+// [Engine.Evaluate] answers without remembering, [Engine.Feedback] and
+// [Engine.Event] take what happens later, [Engine.Receipt] shows a past decision,
+// and [Replay] makes every decision of a log again and compares the bits.
+//
+// A fault of a part never turns into allow: it is named in Decision.Degraded and
+// the policy says what follows.
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/features/history"
+	"github.com/waryauth/wary/internal/journal"
+	"github.com/waryauth/wary/models"
+	"github.com/waryauth/wary/signals"
+)
+
+// Errors a caller branches on.
+var (
+	ErrConflict = errors.New("the id was used before with other content")
+	ErrBusy     = errors.New("the same attempt is being answered; try again")
+	ErrJournal  = errors.New("the log cannot be written")
+)
+
+// InputError is an attempt, feedback or event that cannot be accepted as it is.
+type InputError struct{ Pointer, Detail string } // RFC 6901
+
+func (e *InputError) Error() string { return e.Pointer + ": " + e.Detail }
+
+// Options of an engine. The zero value of each works, but for Secret.
+type Options struct {
+	Secret  [32]byte // keys of identifiers (first half) and of decision ids (second half)
+	Node    uint16   // number of this scorer among several
+	Locator signals.Locator
+	Proxies signals.Proxies
+	Model   *models.Model
+	Policy  *Policy // default: the embedded one
+
+	RetryWindow  time.Duration // default 5 minutes
+	RetryEntries int           // default 1 << 20
+	JoinEntries  int           // default 1 << 20: decisions whose later facts can be found
+	MaxEntities  int           // default that of features/history
+	GreatestAge  time.Duration // of an attempt's time; 0 is none
+	Journal      journal.Options
+	Now          func() time.Time // default time.Now
+}
+
+// maxAhead is how far ahead of the server's clock an event may be.
+const maxAhead = 5 * time.Minute
+
+// Engine scores attempts. All methods are safe for concurrent use.
+type Engine struct {
+	o      Options
+	dir    string
+	hasher features.Hasher
+	seal   sealer
+	schema [8]byte
+
+	agents *signals.Agents
+	state  *history.Store
+	log    *journal.Log
+	live   atomic.Pointer[live]
+
+	attempts, feedback, events, joins *ledger
+
+	// stripes order the facts of one user: who holds a user's stripe appends
+	// and folds, so that state is the fold of the log in the log's order. A
+	// stripe is taken before any other lock.
+	stripes [1024]sync.Mutex
+	// pause stops remembering while a snapshot is taken.
+	pause sync.RWMutex
+	swap  sync.Mutex // one change of policy or model at a time
+}
+
+// live is what can be swapped while running.
+type live struct {
+	policy *Policy
+	lists  boundLists
+	model  *models.Model
+}
+
+// Score answers one attempt and remembers it. The same attempt id with the same
+// body within the retry window gets the same decision and changes nothing; with
+// another body it is ErrConflict. An *InputError names what cannot be accepted.
+func (e *Engine) Score(x *Assessment, now time.Time) error {
+	if err := e.observe(x, now); err != nil {
+		return err
+	}
+	if answered, err := e.admit(x, now); answered || err != nil {
+		return err
+	}
+	l := e.live.Load()
+	e.recall(x, l)
+	e.extract(x)
+	e.predict(x, l.model)
+	e.decide(x, l.policy)
+	return e.remember(x, l.policy, now)
+}
+
+// Evaluate answers one attempt and remembers nothing.
+func (e *Engine) Evaluate(x *Assessment, now time.Time) error {
+	if err := e.observe(x, now); err != nil {
+		return err
+	}
+	l := e.live.Load()
+	e.recall(x, l)
+	e.extract(x)
+	e.predict(x, l.model)
+	e.decide(x, l.policy)
+	return nil
+}
+
+// observe turns the attempt into an observation and a trace.
+func (e *Engine) observe(x *Assessment, now time.Time) error {
+	a := &x.Attempt
+	if x.Sampled {
+		x.lastAt = now
+	}
+	if err := e.checkTimes(a, now); err != nil {
+		return err
+	}
+	address, err := e.o.Proxies.Client(a.Network.IP, a.Network.ForwardedFor)
+	if err != nil {
+		return &InputError{"/network/ip", err.Error()}
+	}
+	o := &x.Observation
+	*o = signals.Observation{Address: address, Missing: signals.MissingPlace | signals.MissingNetwork | signals.MissingAnonymity}
+	if e.o.Locator != nil {
+		o.Missing = 0
+		e.o.Locator.Locate(o, a.Time)
+	}
+	e.agents.Describe(&o.Agent, &a.Headers)
+	features.Describe(&x.Trace, a, o, e.hasher)
+	x.stamp(stageObserve, e.o.Now)
+	return nil
+}
+
+func (e *Engine) checkTimes(a *signals.Attempt, now time.Time) error {
+	if a.Time.IsZero() {
+		a.Time = now
+	}
+	if a.Time.After(now.Add(maxAhead)) {
+		return &InputError{"/time", "is more than 5 minutes ahead of the server's clock"}
+	}
+	if e.o.GreatestAge > 0 && a.Time.Before(now.Add(-e.o.GreatestAge)) {
+		return &InputError{"/time", "is older than the configuration accepts"}
+	}
+	latest := a.Time.Add(maxAhead)
+	for _, t := range [...]struct {
+		at      time.Time
+		pointer string
+	}{{a.Session.Created, "/session/created"}, {a.Session.AuthTime, "/session/auth_time"}, {a.Token.Issued, "/token/issued"}} {
+		if t.at.After(latest) {
+			return &InputError{t.pointer, "is more than 5 minutes later than time"}
+		}
+	}
+	return nil
+}
+
+// recall fills the profile and the inputs that do not come from the model.
+func (e *Engine) recall(x *Assessment, l *live) {
+	e.state.Recall(&x.Profile, &x.Trace)
+	a, in, o := &x.Attempt, &x.inputs, &x.Observation
+	in.action = a.Action
+	in.listed = l.lists.hits(&x.Trace, o)
+	in.degraded = 0
+	if o.Missing&(signals.MissingPlace|signals.MissingNetwork) != 0 {
+		in.degraded = DegradedGeo
+	}
+	in.history = historyOf(&x.Profile.User)
+	in.scopes = append(in.scopes[:0], a.Intent.Scopes...)
+	in.details = in.details[:0]
+	for i := range a.Intent.Details {
+		in.details = append(in.details, a.Intent.Details[i].Type)
+	}
+	in.satisfied = satisfied(a, &l.policy.challenge, x.Trace.Resumed)
+	x.stamp(stageRecall, e.o.Now)
+}
+
+// historyOf says how well the subject is known.
+func historyOf(u *features.User) History {
+	return History{Successes: u.Successes, Established: u.Successes >= 5 && u.SuccessDays >= 2}
+}
+
+// satisfied reports whether the session shows the proof that the challenge asks
+// for: by this very attempt resuming a challenged one, or recently enough.
+func satisfied(a *signals.Attempt, c *Challenge, resumed bool) bool {
+	if !resumed {
+		if c.MaxAge <= 0 || a.Session.AuthTime.IsZero() || a.Time.Sub(a.Session.AuthTime) > time.Duration(c.MaxAge)*time.Second {
+			return false
+		}
+	}
+	for _, acr := range c.ACRValues {
+		if acr == a.Session.ACR {
+			return true
+		}
+	}
+	for _, want := range c.AMR {
+		for _, amr := range a.Session.AMR {
+			if want == amr {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (e *Engine) extract(x *Assessment) {
+	features.Extract(&x.Vector, &x.Attempt, &x.Observation, &x.Trace, &x.Profile)
+	x.stamp(stageExtract, e.o.Now)
+}
+
+func (e *Engine) predict(x *Assessment, m *models.Model) {
+	x.predict(m)
+	x.stamp(stagePredict, e.o.Now)
+}
+
+func (e *Engine) decide(x *Assessment, p *Policy) {
+	x.decide(p)
+	x.stamp(stageDecide, e.o.Now)
+}
+
+// predict asks the model; without one the probability is NaN, which no policy
+// takes for an allow.
+func (x *Assessment) predict(m *models.Model) {
+	x.model = m
+	if m == nil {
+		x.Prediction = models.Prediction{Probability: math.NaN()}
+		x.Decision.ModelVersion, x.Decision.ModelDigest = "", ""
+		return
+	}
+	m.Predict(&x.Prediction, &x.Vector)
+	x.Decision.ModelVersion, x.Decision.ModelDigest = m.Version(), m.Digest()
+}
+
+// Policy returns the policy in force.
+func (e *Engine) Policy() *Policy { return e.live.Load().policy }
+
+// Model returns the model that decides, or nil.
+func (e *Engine) Model() *models.Model { return e.live.Load().model }
+
+// SetPolicy puts a policy in force and writes it to the log.
+func (e *Engine) SetPolicy(p *Policy) error {
+	e.swap.Lock()
+	defer e.swap.Unlock()
+	next := *e.live.Load()
+	next.policy, next.lists = p, p.bind(e.hasher)
+	if err := e.recordPolicy(p); err != nil {
+		return fmt.Errorf("policy %s not put in force: %w", p.Digest, err)
+	}
+	e.live.Store(&next)
+	return nil
+}

@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/internal/journal"
+	"github.com/waryauth/wary/signals"
+)
+
+// eventFact is an event as the log holds it: rare, so JSON, with identifiers as
+// keyed hashes.
+type eventFact struct {
+	ID, Content     features.Key
+	Type            signals.EventType
+	Subject, Client features.Key `json:",omitempty"`
+	Time            int64        // Unix milliseconds
+	Method          string       `json:",omitempty"`
+	Kind            string       `json:",omitempty"`
+	Credential      features.Key `json:",omitempty"`
+	Device          features.Key `json:",omitempty"`
+	Session         features.Key `json:",omitempty"`
+	Consent         features.Key `json:",omitempty"`
+	Payee           features.Key `json:",omitempty"`
+	Amount          *float64     `json:",omitempty"`
+	KeyBound        *bool        `json:",omitempty"`
+}
+
+// Event takes what is not an attempt but changes what an attempt means. When it
+// returns nil the fact is in the log. The same id with the same content changes
+// nothing; with other content it is ErrConflict.
+func (e *Engine) Event(ev *signals.Event, now time.Time) error {
+	content := e.hasher.Key(features.KindEvent, fmt.Sprintf("%d\x00%s\x00%s\x00%+v", ev.Type, ev.Subject, ev.Client, ev.Attributes))
+	if ev.Time.IsZero() {
+		ev.Time = now
+	}
+	if ev.Time.After(now.Add(maxAhead)) {
+		return &InputError{"/time", "is more than 5 minutes ahead of the server's clock"}
+	}
+	h, at := e.hasher, &ev.Attributes
+	f := eventFact{
+		ID: h.Key(features.KindEvent, ev.ID), Content: content, Type: ev.Type, Time: millis(ev.Time),
+		Subject: h.Key(features.KindUser, ev.Subject), Client: h.Key(features.KindClient, ev.Client),
+		Method: at.Method, Kind: at.Kind, Credential: h.Key(features.KindEvent, at.CredentialID),
+		Device: h.Key(features.KindDevice, at.DeviceID), Session: h.Key(features.KindEvent, at.SessionID),
+		Consent: h.Key(features.KindEvent, at.ConsentID), Payee: h.Key(features.KindPayee, at.Payee),
+	}
+	if at.Amount.Set {
+		f.Amount = &at.Amount.Value
+	}
+	if at.KeyBound.Set {
+		f.KeyBound = &at.KeyBound.Value
+	}
+	return e.once(e.events, f.ID, content, now, func() (journal.Address, error) { return e.appendEvent(&f, now) })
+}
+
+func (e *Engine) appendEvent(f *eventFact, now time.Time) (journal.Address, error) {
+	e.pause.RLock()
+	defer e.pause.RUnlock()
+	stripe := &e.stripes[uint64(f.Subject)%uint64(len(e.stripes))]
+	stripe.Lock()
+	defer stripe.Unlock()
+	b, err := json.Marshal(f)
+	if err != nil {
+		return journal.Address{}, err
+	}
+	at, err := e.log.Append(KindEvent, now, b)
+	if err != nil {
+		return at, err
+	}
+	e.foldEvent(f, at, now)
+	return at, nil
+}
+
+// foldEvent is what an event in the log does to memory: live, and again when the
+// log is read at start.
+func (e *Engine) foldEvent(f *eventFact, at journal.Address, now time.Time) {
+	if f.Type == signals.SubjectErased {
+		e.state.Erase(f.Subject)
+	}
+	e.events.put(entry{key: f.ID, content: f.Content, at: at, when: millis(now)})
+}

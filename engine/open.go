@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/features/history"
+	"github.com/waryauth/wary/internal/journal"
+	"github.com/waryauth/wary/signals"
+)
+
+// agentCache is how many user agents are remembered as parsed.
+const agentCache = 1 << 15
+
+// Open opens the engine whose log and snapshots lie in dir, and brings its
+// memory to where the log ends. Close it to leave a snapshot behind.
+func Open(dir string, o Options) (*Engine, error) {
+	o.defaults()
+	k := func(i int) uint64 { return binary.LittleEndian.Uint64(o.Secret[8*i:]) }
+	e := &Engine{
+		o: o, dir: dir, hasher: features.NewHasher(k(0), k(1)), seal: sealer{k(2), k(3)}, schema: schemaMark(),
+		agents:   signals.NewAgents(agentCache),
+		attempts: newLedger(o.RetryEntries), feedback: newLedger(o.JoinEntries), events: newLedger(1 << 16), joins: newLedger(o.JoinEntries),
+	}
+	e.clear()
+	e.live.Store(&live{policy: o.Policy, lists: o.Policy.bind(e.hasher), model: o.Model})
+	var err error
+	if e.log, err = journal.Open(filepath.Join(dir, "journal"), o.Journal); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	if err = e.recover(); err == nil {
+		err = e.recordStart()
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.log.Close())
+	}
+	return e, nil
+}
+
+func (o *Options) defaults() {
+	if o.Policy == nil {
+		o.Policy = DefaultPolicy()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.RetryWindow <= 0 {
+		o.RetryWindow = 5 * time.Minute
+	}
+	if o.RetryEntries <= 0 {
+		o.RetryEntries = 1 << 20
+	}
+	if o.JoinEntries <= 0 {
+		o.JoinEntries = 1 << 20
+	}
+}
+
+// clear empties what memory the log makes.
+func (e *Engine) clear() { e.state = history.New(history.Options{MaxEntities: e.o.MaxEntities}) }
+
+// Close takes a snapshot and closes the log. No other call may be under way.
+func (e *Engine) Close() error {
+	err := e.Snapshot()
+	return errors.Join(err, e.log.Close())
+}
+
+// Crash closes the log and leaves no snapshot, as a kill would.
+func (e *Engine) crash() error { return e.log.Close() }
+
+// recover brings memory to the end of the log: the newest snapshot that can be
+// read, then every fact after it.
+func (e *Engine) recover() error {
+	from, err := e.restoreSnapshot()
+	if err != nil {
+		return err
+	}
+	started, n := time.Now(), 0
+	for rec, err := range e.log.Records(from) {
+		if err != nil {
+			return fmt.Errorf("read log: %w", err)
+		}
+		if err := e.fold(rec); err != nil {
+			return fmt.Errorf("log %d:%d: %w", rec.At.Segment, rec.At.Offset, err)
+		}
+		n++
+	}
+	if n > 0 {
+		slog.Info("state is the fold of the log", "facts", n, "seconds", time.Since(started).Seconds())
+	}
+	return nil
+}
+
+// fold does again what a fact did to memory when it was made.
+func (e *Engine) fold(rec journal.Record) error {
+	switch rec.Kind {
+	case KindDecision:
+		var x Assessment
+		if err := x.readDecision(rec.Payload); err != nil {
+			return err
+		}
+		e.foldDecision(&x, rec.At, rec.Time)
+	case KindFeedback:
+		var f feedbackFact
+		if err := f.read(rec.Payload); err != nil {
+			return err
+		}
+		var decision *Assessment
+		if f.teaches || f.fails {
+			var err error
+			if decision, err = e.decisionAt(f.decision); err != nil && !errors.Is(err, journal.ErrNotFound) {
+				return err
+			}
+		}
+		e.foldFeedback(&f, decision, rec.At, rec.Time)
+	case KindEvent:
+		var f eventFact
+		if err := json.Unmarshal(rec.Payload, &f); err != nil {
+			return err
+		}
+		e.foldEvent(&f, rec.At, rec.Time)
+	case KindChange:
+	default:
+		return errFact
+	}
+	return nil
+}
+
+// change is a policy or model that came into force: the log holds the policy's
+// text, so that a receipt can be made again from the log and the models alone.
+type change struct {
+	What    string // "policy" or "model"
+	Digest  string
+	Version string
+	Text    []byte `json:",omitempty"`
+}
+
+func (e *Engine) recordPolicy(p *Policy) error {
+	return e.appendChange(change{What: "policy", Digest: p.Digest, Version: fmt.Sprint(p.Version), Text: p.Text})
+}
+
+func (e *Engine) appendChange(c change) error {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	_, err = e.log.Append(KindChange, e.o.Now(), b)
+	return err
+}
+
+// recordStart writes to the log what is in force at start.
+func (e *Engine) recordStart() error {
+	if m := e.Model(); m != nil {
+		if err := m.Save(filepath.Join(e.dir, "models")); err != nil {
+			return fmt.Errorf("keep model: %w", err)
+		}
+		if err := e.appendChange(change{What: "model", Digest: m.Digest(), Version: m.Version()}); err != nil {
+			return fmt.Errorf("log model: %w", err)
+		}
+	}
+	if err := e.recordPolicy(e.Policy()); err != nil {
+		return fmt.Errorf("log policy: %w", err)
+	}
+	return nil
+}
+
+// Ready reports why the engine cannot answer as it should, or nil.
+func (e *Engine) Ready() error {
+	if e.Model() == nil {
+		return errors.New("no model is loaded")
+	}
+	return nil
+}
+
+// Metrics registers the engine's gauges.
+func (e *Engine) Metrics(set *metrics.Set) { e.gauges(set) }
+
+// Retire removes log segments that retention no longer keeps.
+func (e *Engine) Retire() (segments int, err error) { return e.log.Retire() }
+
+// snapshotPath returns the file that holds the newest snapshot.
+func (e *Engine) snapshotPath() string { return filepath.Join(e.dir, "state.snapshot") }
+
+// writeFile writes a file whole or not at all.
+func writeFile(path string, fill func(*os.File) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if err = fill(f); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/models"
+	"github.com/waryauth/wary/signals"
+)
+
+func TestDefaultPolicy(t *testing.T) {
+	p := DefaultPolicy()
+	if p.Version != 1 || !strings.HasPrefix(p.Digest, "sha256:") {
+		t.Errorf("version %d, digest %s", p.Version, p.Digest)
+	}
+}
+
+// TestPolicyDefects plants one defect at a time: each is named with its line.
+func TestPolicyDefects(t *testing.T) {
+	f := func(old, replacement string, want ...string) {
+		t.Helper()
+		text := strings.Replace(string(defaultPolicy), old, replacement, 1)
+		if text == string(defaultPolicy) {
+			t.Fatalf("%q is not in the policy", old)
+		}
+		_, err := ParsePolicy([]byte(text))
+		if err == nil {
+			t.Errorf("%q was accepted", replacement)
+			return
+		}
+		line := 1 + strings.Count(text[:strings.Index(text, replacement)], "\n")
+		for _, w := range append(want, fmt.Sprint(line)) {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%q: %v does not say %q", replacement, err, w)
+			}
+		}
+	}
+	f("version: 1", "version: 0", "version")
+	f("version: 1", "version: one", "uint")
+	f("name: default", "nome: default", "nome")
+	f("medium: 0.002, high", "medium: 0.9, high", "medium < high")
+	f("{step_up: 0.002, deny: 0.5}", "{step_up: 0.6, deny: 0.5}", "actions.default", "below step_up")
+	f("{step_up: 0.002, deny: 0.5}", "{step_up: 1.5, deny: 2}", "actions.default.step_up")
+	f("  payment:        {", "  paymint:        {", "actions.paymint", "is no action")
+	f("max_age: 0", "max_age: -1", "challenge.max_age")
+	f("ceilings: {low: 4, medium: 2, high: 1}", "ceilings: {low: 1, medium: 2, high: 1}", "more risk must not grant more")
+	f("ceilings: {low: 4, medium: 2, high: 1}", "ceilings: {low: 4, medium: 2}", "needs a row \"high\"")
+	f("{low: 300, medium: 180, high: 60}", "{low: 600, medium: 180, high: 60}", "10 to 300")
+	f("{low: any, medium: dpop, high: dpop}", "{low: any, medium: dpop, high: none}", "sender_constraint.high", "any, dpop, mtls")
+	f("model:   {default: step_up,", "model:   {default: allow,", "degraded.model", "allow")
+	f("journal: {default: step_up,", "jornal: {default: step_up,", "jornal")
+	f("lists: []", "lists: [{name: a, verdict: maybe, subjects: [x]}]", "verdict", "step_up")
+	f("lists: []", "lists: [{name: a, verdict: deny, networks: [10.0.0.0/40]}]", "networks[0]", "CIDR")
+	f("lists: []", "lists: [{name: a, verdict: deny, countries: [de]}]", "countries[0]")
+	f("lists: []", "lists: [{name: a, verdict: deny}]", "is empty")
+}
+
+func FuzzParsePolicy(f *testing.F) {
+	f.Add(defaultPolicy)
+	f.Add([]byte("version: 1\nlists:\n- {name: a, verdict: deny, networks: ['::/0', '10.0.0.0/8']}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := ParsePolicy(text)
+		if (p == nil) == (err == nil) {
+			t.Fatal("neither policy nor error, or both")
+		}
+	})
+}
+
+func policyWith(t *testing.T, lists string) *Policy {
+	t.Helper()
+	p, err := ParsePolicy([]byte(strings.Replace(string(defaultPolicy), "lists: []", "lists: "+lists, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestLists(t *testing.T) {
+	p := policyWith(t, `
+- {name: office, verdict: allow, networks: [10.1.0.0/16, 10.0.0.0/8, "2001:db8::/32"]}
+- {name: watched, verdict: step_up, subjects: [anna], clients: [tpp-9]}
+- {name: embargo, verdict: deny, countries: [KP]}`)
+	h := features.NewHasher(1, 2)
+	b := p.bind(h)
+	f := func(subject, client, country, ip string, want listed) {
+		t.Helper()
+		tr := features.Trace{Typed: h.Key(features.KindUser, subject), Client: h.Key(features.KindClient, client)}
+		o := signals.Observation{}
+		if country != "" {
+			o.Place.Country = signals.Country{country[0], country[1]}
+		}
+		if ip != "" {
+			o.Address.IP = netip.MustParseAddr(ip)
+		}
+		if got := b.hits(&tr, &o); got != want {
+			t.Errorf("%s %s %s %s: %v, want %v", subject, client, country, ip, got, want)
+		}
+	}
+	f("bert", "tpp-1", "DE", "192.0.2.1", listed{})
+	f("bert", "tpp-1", "DE", "10.0.0.0", listed{Allow: 1})
+	f("bert", "tpp-1", "DE", "10.255.255.255", listed{Allow: 1})
+	f("bert", "tpp-1", "DE", "11.0.0.0", listed{})
+	f("bert", "tpp-1", "DE", "9.255.255.255", listed{})
+	f("bert", "tpp-1", "DE", "2001:db8:ffff::1", listed{Allow: 1})
+	f("bert", "tpp-1", "DE", "2001:db9::", listed{})
+	f("anna", "tpp-1", "KP", "", listed{StepUp: 2, Deny: 3})
+	f("", "tpp-9", "", "", listed{StepUp: 2})
+}
+
+// TestOutcomeOrder is the order of the voices, one row a rule.
+func TestOutcomeOrder(t *testing.T) {
+	p := policyWith(t, "[{name: x, verdict: deny, countries: [KP]}]")
+	f := func(probability float64, in inputs, want Outcome) {
+		t.Helper()
+		if in.action == 0 {
+			in.action = signals.Login
+		}
+		x := Assessment{inputs: in, Prediction: models.Prediction{Probability: probability}}
+		x.decide(p)
+		if x.Decision.Outcome != want {
+			t.Errorf("%v %+v: %s, want %s", probability, in, OutcomeNames[x.Decision.Outcome], OutcomeNames[want])
+		}
+	}
+	nan := 0.0
+	nan /= nan
+	f(0.0001, inputs{}, Allow)
+	f(0.003, inputs{}, StepUp)
+	f(0.6, inputs{}, Deny)
+	f(0.0015, inputs{action: signals.Payment}, StepUp)
+	f(nan, inputs{}, StepUp)
+	f(nan, inputs{listed: listed{Allow: 1}}, StepUp)
+	f(nan, inputs{action: signals.Payment}, Deny)
+	f(-1, inputs{}, StepUp)
+	f(2, inputs{}, StepUp)
+	f(0.003, inputs{listed: listed{Allow: 1}}, Allow)
+	f(0.6, inputs{listed: listed{Allow: 1}}, Deny)
+	f(0.0001, inputs{listed: listed{Deny: 1, Allow: 1}}, Deny)
+	f(0.0001, inputs{listed: listed{StepUp: 1, Allow: 1}}, StepUp)
+	f(0.003, inputs{satisfied: true}, Allow)
+	f(0.6, inputs{satisfied: true}, Deny)
+	f(0.0001, inputs{degraded: DegradedGeo}, Allow)
+	f(0.0001, inputs{degraded: DegradedGeo, action: signals.Payment}, StepUp)
+	f(0.0001, inputs{degraded: DegradedJournal}, StepUp)
+	f(0.0001, inputs{degraded: DegradedJournal, satisfied: true}, StepUp)
+	f(0.0001, inputs{degraded: DegradedJournal, action: signals.Payment}, Deny)
+}
+
+// TestGrantOnlyShrinks: the grant is a subset of what was asked, in order; more
+// risk never grants more; every scope that is missing has a reason.
+func TestGrantOnlyShrinks(t *testing.T) {
+	p := DefaultPolicy()
+	names := []string{"openid", "accounts", "balances", "transactions", "payments", "admin", "something:else"}
+	rapid.Check(t, func(t *rapid.T) {
+		asked := rapid.SliceOfN(rapid.SampledFrom(names), 0, 10).Draw(t, "asked")
+		action := signals.Action(rapid.IntRange(1, len(signals.Actions)-1).Draw(t, "action"))
+		var before map[string]int
+		ttl := 1 << 30
+		for _, probability := range []float64{1e-5, 0.01, 0.19} {
+			x := Assessment{inputs: inputs{action: action, scopes: asked}, Prediction: models.Prediction{Probability: probability}}
+			x.decide(p)
+			g := x.Decision.Grant
+			if len(g.Scopes)+len(g.Removed) != len(asked) {
+				t.Fatalf("asked %v, granted %v, removed %v", asked, g.Scopes, g.Removed)
+			}
+			granted := map[string]int{}
+			i := 0
+			for _, s := range g.Scopes {
+				for i < len(asked) && asked[i] != s {
+					i++
+				}
+				if i == len(asked) {
+					t.Fatalf("asked %v, granted %v: not in order", asked, g.Scopes)
+				}
+				i++
+				granted[s]++
+				if before != nil && before[s] == 0 {
+					t.Fatalf("%s is granted at %v but not at a lower risk", s, probability)
+				}
+			}
+			if g.TTLSeconds > ttl {
+				t.Fatalf("lives %d s at %v, %d at a lower risk", g.TTLSeconds, probability, ttl)
+			}
+			before, ttl = granted, g.TTLSeconds
+		}
+	})
+}
+
+func TestPoints(t *testing.T) {
+	for p, want := range map[float64]uint8{0.1: 80, 0.01: 60, 0.001: 40, 1: 100, 0.0031: 50, 1e-9: 0, 0: 0} {
+		if got := Points(p); got != want {
+			t.Errorf("Points(%v) = %d, want %d", p, got, want)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/waryauth/wary/internal/journal"
+	"github.com/waryauth/wary/models"
+)
+
+// Replayed says how a decision of the log came out when it was made again.
+type Replayed struct {
+	At        journal.Address
+	Decision  *Decision // as logged
+	Identical bool
+	Why       string // where it is not identical, or cannot be made again
+}
+
+// Replayer makes the decisions of a log again, from the vector as scored, the
+// model and the policy of the time.
+type Replayer struct {
+	// Find returns the model of a digest, or an error that says why there is none.
+	Find func(digest string) (*models.Model, error)
+
+	models   map[string]*models.Model
+	policies map[string]*Policy
+	schema   [8]byte
+	logged   Assessment
+	again    Assessment
+	a, b     []byte
+}
+
+// NewReplayer returns a replayer that finds models through find.
+func NewReplayer(find func(digest string) (*models.Model, error)) *Replayer {
+	return &Replayer{Find: find, models: map[string]*models.Model{}, policies: map[string]*Policy{}, schema: schemaMark()}
+}
+
+// Replay takes the next record of a log, in order. It reports false for a record
+// that is no decision. What it returns is good until the next call.
+func (r *Replayer) Replay(rec journal.Record) (out Replayed, ok bool, err error) {
+	switch rec.Kind {
+	case KindChange:
+		return out, false, r.learn(rec)
+	case KindDecision:
+	default:
+		return out, false, nil
+	}
+	out = Replayed{At: rec.At, Decision: &r.logged.Decision}
+	if err := r.logged.readDecision(rec.Payload); err != nil {
+		return out, true, err
+	}
+	out.Why = r.remake(&r.logged)
+	out.Identical = out.Why == ""
+	return out, true, nil
+}
+
+// learn keeps a policy that came into force.
+func (r *Replayer) learn(rec journal.Record) error {
+	var c change
+	if err := json.Unmarshal(rec.Payload, &c); err != nil {
+		return err
+	}
+	if c.What != "policy" || r.policies[c.Digest] != nil {
+		return nil
+	}
+	p, err := ParsePolicy(c.Text)
+	if err != nil {
+		return err
+	}
+	r.policies[p.Digest] = p
+	return nil
+}
+
+// remake makes a logged decision again and says how it differs, or "".
+func (r *Replayer) remake(old *Assessment) string {
+	if old.fact.schema != r.schema {
+		return "scored under another feature schema"
+	}
+	p := r.policies[old.Decision.PolicyDigest]
+	if p == nil {
+		return "policy " + old.Decision.PolicyDigest + " is not in the log"
+	}
+	m, err := r.model(old.Decision.ModelDigest)
+	if err != nil {
+		return err.Error()
+	}
+	x := &r.again
+	x.Vector, x.inputs = old.Vector, old.inputs
+	x.predict(m)
+	if math.Float64bits(x.Prediction.Raw) != math.Float64bits(old.Prediction.Raw) || x.Prediction.Contributions != old.Prediction.Contributions {
+		return fmt.Sprintf("the model gives %v, the receipt says %v", x.Prediction.Raw, old.Prediction.Raw)
+	}
+	x.decide(p)
+	r.a, r.b = appendAnswer(r.a[:0], &x.Decision), appendAnswer(r.b[:0], &old.Decision)
+	if !bytes.Equal(r.a, r.b) {
+		return fmt.Sprintf("the policy gives %+v, the receipt says %+v", x.Decision, old.Decision)
+	}
+	return ""
+}
+
+// model returns the model of a digest; of "" none, since none answered.
+func (r *Replayer) model(digest string) (*models.Model, error) {
+	if digest == "" {
+		return nil, nil
+	}
+	if m := r.models[digest]; m != nil {
+		return m, nil
+	}
+	m, err := r.Find(digest)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", digest, err)
+	}
+	r.models[digest] = m
+	return m, nil
+}

@@ -1,0 +1,169 @@
+package scoreapi
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/waryauth/wary/signals"
+)
+
+// sampleEvery is one in how many requests has the time of each step taken.
+const sampleEvery = 16
+
+// score answers POST /v1/score.
+func (s *Server) score(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
+	x := &j.x
+	x.Reset()
+	if p := s.decode(ctx, j); p != nil {
+		return p
+	}
+	x.Sampled = s.requests.Add(1)%sampleEvery == 0
+	if err := s.o.Engine.Score(x, s.o.Now()); err != nil {
+		return s.problemOf(err)
+	}
+	j.out = AppendDecision(j.out[:0], &x.Decision, &x.Attempt)
+	s.answer(ctx, 200, jsonType, j.out)
+	return nil
+}
+
+// evaluate answers POST /v1/evaluate.
+func (s *Server) evaluate(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
+	x := &j.x
+	x.Reset()
+	if p := s.decode(ctx, j); p != nil {
+		return p
+	}
+	if err := s.o.Engine.Evaluate(x, s.o.Now()); err != nil {
+		return s.problemOf(err)
+	}
+	if string(ctx.QueryArgs().Peek("explain")) == "1" {
+		j.out = AppendExplained(j.out[:0], x)
+	} else {
+		j.out = AppendDecision(j.out[:0], &x.Decision, &x.Attempt)
+	}
+	s.answer(ctx, 200, jsonType, j.out)
+	return nil
+}
+
+func (s *Server) decode(ctx *fasthttp.RequestCtx, j *job) *Problem {
+	body := ctx.PostBody()
+	p := j.decoder.Attempt(&j.x.Attempt, body)
+	if n := j.decoder.Unknown(); n > 0 {
+		unknownFieldsTotal.Add(n)
+	}
+	j.x.Body = body
+	return p
+}
+
+func (s *Server) answer(ctx *fasthttp.RequestCtx, status int, contentType string, body []byte) {
+	ctx.SetStatusCode(status)
+	ctx.Response.Header.SetContentType(contentType)
+	ctx.Response.SetBody(body)
+}
+
+// feedback answers POST /v1/feedback, one document or a batch.
+func (s *Server) feedback(ctx *fasthttp.RequestCtx, j *job, c *Caller) *Problem {
+	if isBatch(&ctx.Request.Header) {
+		return s.feedbackBatch(ctx, j, c)
+	}
+	var f signals.Feedback
+	if p := s.takeFeedback(j, &f, ctx.PostBody()); p != nil {
+		return p
+	}
+	j.out = append(j.out[:0], `{"feedback_id":`...)
+	j.out = appendString(j.out, f.ID)
+	j.out = append(j.out, `,"status":"accepted"}`...)
+	s.answer(ctx, 202, jsonType, j.out)
+	return nil
+}
+
+func (s *Server) takeFeedback(j *job, f *signals.Feedback, body []byte) *Problem {
+	if p := j.decoder.Feedback(f, body); p != nil {
+		return p
+	}
+	unknownFieldsTotal.Add(j.decoder.Unknown())
+	if err := s.o.Engine.Feedback(f, s.o.Now()); err != nil {
+		return s.problemOf(err)
+	}
+	return nil
+}
+
+// feedbackBatch takes a line at a time: every line has its own status.
+func (s *Server) feedbackBatch(ctx *fasthttp.RequestCtx, j *job, c *Caller) *Problem {
+	body := ctx.PostBody()
+	lines := 0
+	for line := range bytes.Lines(body) {
+		if len(bytes.TrimSpace(line)) > 0 {
+			lines++
+		}
+	}
+	if lines == 0 {
+		return &Problem{Status: 400, Title: "Invalid request", Detail: "The batch is empty."}
+	}
+	if wait := c.limit.take(int64(lines-1), s.o.Now().UnixNano()); wait > 0 {
+		return tooMany(wait)
+	}
+	out := make([]byte, 0, 64*lines)
+	for line := range bytes.Lines(body) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		out = s.appendLine(out, j, line)
+	}
+	s.answer(ctx, 200, ndjson, out)
+	return nil
+}
+
+func (s *Server) appendLine(out []byte, j *job, line []byte) []byte {
+	var f signals.Feedback
+	var p *Problem
+	if len(line) > MaxBody {
+		p = &Problem{Status: 413, Title: "Content too large", Detail: "A line is at most 64 KiB."}
+	} else {
+		p = s.takeFeedback(j, &f, line)
+	}
+	out = append(out, `{"feedback_id":`...)
+	out = appendString(out, f.ID)
+	if p == nil {
+		return append(out, `,"status":"accepted"}`+"\n"...)
+	}
+	out = append(out, `,"status":"refused","problem":`...)
+	return append(p.Append(out), '}', '\n')
+}
+
+// event answers POST /v1/events.
+func (s *Server) event(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
+	var e signals.Event
+	if p := j.decoder.Event(&e, ctx.PostBody()); p != nil {
+		return p
+	}
+	unknownFieldsTotal.Add(j.decoder.Unknown())
+	if err := s.o.Engine.Event(&e, s.o.Now()); err != nil {
+		return s.problemOf(err)
+	}
+	j.out = append(j.out[:0], `{"event_id":`...)
+	j.out = appendString(j.out, e.ID)
+	j.out = append(j.out, `,"status":"accepted"}`...)
+	s.answer(ctx, 202, jsonType, j.out)
+	return nil
+}
+
+// receipt answers GET /v1/decisions/{decision_id}.
+func (s *Server) receipt(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
+	r, err := s.o.Engine.Receipt(strings.TrimPrefix(string(ctx.Path()), decisionsPath))
+	if err != nil {
+		return s.problemOf(err)
+	}
+	j.out = AppendReceipt(j.out[:0], r)
+	s.answer(ctx, 200, jsonType, j.out)
+	return nil
+}
+
+// openAPI answers GET /v1/openapi.json.
+func (s *Server) openAPI(ctx *fasthttp.RequestCtx, _ *job, _ *Caller) *Problem {
+	s.answer(ctx, 200, jsonType, contract)
+	return nil
+}

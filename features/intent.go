@@ -1,0 +1,80 @@
+package features
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/waryauth/wary/signals"
+)
+
+func extractIntent(v *Vector, x *input) {
+	intentScopes(v, x)
+	intentConsent(v, x)
+	intentPayment(v, x)
+	if x.t.Action != 0 {
+		v[ConAction] = float32(x.t.Action)
+	}
+}
+
+func intentScopes(v *Vector, x *input) {
+	v[ConScopeCount] = float32(len(x.a.Intent.Scopes))
+	v[ConDetailsCount] = float32(len(x.a.Intent.Details))
+	t := x.t
+	if t.Details != 0 && t.Client != 0 {
+		v[ConRARTypeNew] = added(t.Details, x.p.Client.details)
+	}
+	if t.Scopes == 0 {
+		return
+	}
+	if x.subject {
+		v[ConScopeNewForUser] = added(t.Scopes, x.p.User.scopes)
+	}
+	if t.Client != 0 {
+		v[ConScopeNewForClient] = added(t.Scopes, x.p.Client.scopes)
+	}
+	if x.p.Pair.scopes != 0 {
+		v[ConScopeDeltaVsLast] = added(t.Scopes, x.p.Pair.scopes)
+	}
+}
+
+// added returns how many members a set has that another lacks.
+func added(set, other uint64) float32 { return float32(bits.OnesCount64(set &^ other)) }
+
+func intentConsent(v *Vector, x *input) {
+	c := &x.a.Consent
+	v[ConConsentDurationDays] = number(c.ValidDays)
+	v[ConHistoryDepthDays] = number(c.HistoryDays)
+	v[ConAccountsCount] = number(c.AccountsSelected)
+	v[ConConsentReadMS] = number(c.ReadTimeMS)
+	if x.t.Client == 0 {
+		return
+	}
+	v[ConUsersGrantingBurst] = x.p.Client.newHour.Estimate(&x.now, Hour)
+	if x.subject {
+		v[ConFirstConsentToTPP] = one(x.p.Pair.Successes == 0)
+		v[ConReconsentGapDays] = x.daysSince(x.p.Pair.LastSuccess)
+	}
+}
+
+func intentPayment(v *Vector, x *input) {
+	u := &x.p.User
+	if x.t.AmountMinor >= 0 {
+		v[PayAmount] = float32(x.t.AmountMinor) / 100
+	}
+	if x.subject && x.t.AmountMinor > 0 && u.amount.n > 0 {
+		amount := float32(math.Log(float64(x.t.AmountMinor)))
+		v[PayAmountVsMean] = amount - u.amount.mean
+		if u.amount.n >= 3 {
+			v[PayAmountZUser] = u.amount.z(amount, 0.25)
+		}
+	}
+	if x.subject {
+		v[PayPayeesPerUser24h] = u.payeesDay.Estimate(&x.now, Day)
+		if x.t.Payee != 0 {
+			v[PayPayeeNew] = one(seen(u.payees[:], short(x.t.Payee)) == nil)
+		}
+	}
+	if c := x.a.Intent.PayeeCountry; len(c) == 2 && x.t.CountryCode != (signals.Country{}) {
+		v[PayPayeeCountryMismatch] = one(c[0] != x.t.CountryCode[0] || c[1] != x.t.CountryCode[1])
+	}
+}

@@ -1,0 +1,82 @@
+package features
+
+import "github.com/waryauth/wary/signals"
+
+func extractNetwork(v *Vector, x *input) {
+	networkHistory(v, x)
+	networkKind(v, x)
+	networkUse(v, x)
+
+	n := &x.a.Network
+	v[NetXFFHops] = float32(x.o.Address.Hops)
+	v[NetXFFPrivateOrSpoofed] = one(x.o.Address.Spoofed)
+	v[NetRTTMS] = number(n.RTTMS)
+}
+
+// networkHistory compares the network with those where the user has succeeded.
+func networkHistory(v *Vector, x *input) {
+	if !x.history {
+		return
+	}
+	u, t := &x.p.User, x.t
+	address, asn := short(t.Address), short(t.ASN)
+	v[NetIPNewForUser] = strange(u.addresses[:], address)
+	v[NetSubnet24NewForUser] = strange(u.subnets[:], short(t.Subnet))
+	v[NetASNNewForUser] = strange(u.asns[:], asn)
+	v[NetIPShareUser] = usual(u.addresses[:], address, u.Successes)
+	v[NetASNShareUser] = usual(u.asns[:], asn, u.Successes)
+	v[NetKindShareUser] = share(float32(u.kinds[kindOf(t.Flags)]), float32(u.Successes))
+	v[NetTLSJA4NewForUser] = strange(u.tls[:], short(t.TLS))
+}
+
+// networkKind says what the address is used for.
+func networkKind(v *Vector, x *input) {
+	n := &x.o.Network
+	if n.Known {
+		v[NetIsTor] = one(n.Tor)
+		v[NetIsVPN] = one(n.VPN)
+		v[NetIsProxy] = one(n.Proxy)
+		v[NetIsResidentialProxy] = one(n.Residential)
+		v[NetIsAnonymizer] = one(x.t.Flags&Anonymous != 0)
+		v[NetIsHosting] = one(n.Hosting)
+		v[NetIsPrivateRelay] = one(n.Relay)
+	}
+	if n.Connection != 0 {
+		v[NetIsMobileCarrier] = one(n.Connection == signals.Cellular)
+		v[NetIsSatellite] = one(n.Connection == signals.Satellite)
+	}
+	if x.t.Address != 0 {
+		v[NetIsPrivateRange] = one(n.Private)
+	}
+}
+
+// imagined successes keep the rate of an entity that was hardly seen near none.
+const imagined = 4
+
+// networkUse says what others do at the address and its network.
+func networkUse(v *Vector, x *input) {
+	t, successes := x.t, float32(x.p.Totals.Successes)
+	if t.Address != 0 {
+		s := &x.p.Address
+		v[NetIPShareGlobal] = share(float32(s.Successes), successes)
+		v[NetIPAgeDays] = x.agedDays(s.First)
+		failures, attempts := s.failures[Day].Estimate(&x.now, Day), s.attempts[Day].Estimate(&x.now, Day)
+		v[NetIPInternalFailRate] = failures / (attempts + imagined)
+		v[NetDevicesPerIP1h] = s.devices.Estimate(&x.now, Hour)
+		v[NetUsersPerSubnet1h] = x.p.Subnet.users[Hour].Estimate(&x.now, Hour)
+		distinct(v, NetUsersPerIP1m, s, &x.now)
+	}
+	if t.ASN != 0 {
+		s := &x.p.ASN
+		v[NetASNShareGlobal] = share(float32(s.Successes), successes)
+		distinct(v, NetUsersPerASN1m, s, &x.now)
+	}
+}
+
+// distinct writes the distinct users of an entity over every span, at four
+// features in a row.
+func distinct(v *Vector, first int, s *Shared, now *Moment) {
+	for i := range s.users {
+		v[first+i] = s.users[i].Estimate(now, Span(i))
+	}
+}

@@ -1,0 +1,52 @@
+package journal
+
+import "testing"
+
+func BenchmarkAppend(b *testing.B) {
+	l := mustOpen(b, b.TempDir(), Options{})
+	defer l.Close()
+	payload := make([]byte, 1500)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(payload)))
+	for b.Loop() {
+		if _, err := l.Append(1, testTime, payload); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	l := mustOpen(b, b.TempDir(), Options{})
+	defer l.Close()
+	at, err := l.Append(1, testTime, make([]byte, 1500))
+	if err != nil {
+		b.Fatal(err)
+	}
+	buf := make([]byte, 0, 2000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := l.Read(at, buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	dir := b.TempDir()
+	l := mustOpen(b, dir, Options{})
+	payload := make([]byte, 1500)
+	for range 10_000 {
+		if _, err := l.Append(1, testTime, payload); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(10_000 * 1500)
+	for b.Loop() {
+		if _, err := Verify(dir, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package models
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/dmitryikh/leaves"
+)
+
+// oracleRows is the number of rows on which every loaded model must give the
+// bits that leaves gives.
+const oracleRows = 4096
+
+// oracle answers with an independent reader and walk of the same text.
+type oracle struct {
+	model *leaves.Ensemble
+	row   []float64
+}
+
+// newOracle loads a text that parse has accepted. leaves does not know version
+// v4, whose tree blocks are those of v3 (linear trees, which it gets wrong, parse
+// has refused). It panics on some malformed texts; that is a refusal here.
+func newOracle(text []byte, e *ensemble) (o *oracle, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			o, err = nil, fmt.Errorf("load model into leaves: %v", r)
+		}
+	}()
+	if e.version == "v4" {
+		// Parse has seen that the first "\nversion=" is in the header.
+		text = bytes.Replace(text, []byte("\nversion=v4\n"), []byte("\nversion=v3\n"), 1)
+	}
+	m, err := leaves.LGEnsembleFromReader(bufio.NewReader(bytes.NewReader(text)), false)
+	if err != nil {
+		return nil, fmt.Errorf("load model into leaves: %w", err)
+	}
+	if m.NEstimators() != len(e.trees) {
+		return nil, fmt.Errorf("leaves reads %d trees, not %d", m.NEstimators(), len(e.trees))
+	}
+	return &oracle{m, make([]float64, len(e.names))}, nil
+}
+
+// raw returns the score of a row as leaves sees it.
+func (o *oracle) raw(v []float32) float64 {
+	for i, x := range v {
+		o.row[i] = float64(x)
+	}
+	return o.model.PredictSingle(o.row, 0)
+}
+
+// walk is one way of scoring a row.
+type walk struct {
+	name string
+	raw  func(v []float32) float64
+}
+
+// check compares walks with the oracle, bit by bit, over oracleRows rows.
+func (o *oracle) check(e *ensemble, walks ...walk) error {
+	g := newRowMaker(e)
+	v := make([]float32, len(e.names))
+	for i := range oracleRows {
+		g.fill(v)
+		want := o.raw(v)
+		for _, w := range walks {
+			if got := w.raw(v); math.Float64bits(want) != math.Float64bits(got) {
+				return fmt.Errorf("check model against leaves: row %d of %d: %s scores %v, leaves %v", i, oracleRows, w.name, got, want)
+			}
+		}
+	}
+	return nil
+}
+
+// rowMaker makes rows that try the edges of an ensemble: half of them are led to
+// a leaf, drawn anew each time, and all draw their values from the thresholds, the
+// float32 values beside them, both infinities, both zeros, NaN and the normal
+// distribution. The same ensemble gets the same rows.
+type rowMaker struct {
+	rand  *rand.Rand
+	trees []tree
+	edges [][]float32 // by feature
+	zeros []bool      // by feature: some split takes zero as missing
+	tree  int
+}
+
+func newRowMaker(e *ensemble) *rowMaker {
+	g := &rowMaker{rand: rand.New(rand.NewPCG(1, 2)), trees: e.trees}
+	g.edges, g.zeros = make([][]float32, len(e.names)), make([]bool, len(e.names))
+	down, up := float32(math.Inf(-1)), float32(math.Inf(1))
+	for i := range e.trees {
+		t := &e.trees[i]
+		for n, f := range t.feature {
+			x := float32(t.threshold[n])
+			g.edges[f] = append(g.edges[f], x, math.Nextafter32(x, down), math.Nextafter32(x, up))
+			g.zeros[f] = g.zeros[f] || t.missing[n] == missingZero
+		}
+	}
+	return g
+}
+
+// fill writes the next row.
+func (g *rowMaker) fill(v []float32) {
+	for f := range v {
+		v[f] = g.value(f)
+	}
+	g.tree++
+	if g.tree%2 == 0 {
+		g.lead(v, &g.trees[g.tree/2%len(g.trees)])
+	}
+}
+
+func (g *rowMaker) value(f int) float32 {
+	var x float32
+	switch r := g.rand.IntN(32); {
+	case r < 4:
+		x = float32(math.NaN())
+	case r < 5:
+		x = float32(math.Inf(1))
+	case r < 6:
+		x = float32(math.Inf(-1))
+	case r < 8:
+		x = 0
+	case r < 9:
+		x = float32(math.Copysign(0, -1))
+	case r < 24 && len(g.edges[f]) > 0:
+		x = g.edges[f][g.rand.IntN(len(g.edges[f]))]
+	default:
+		x = float32(g.rand.NormFloat64() * math.Exp(4*g.rand.NormFloat64()))
+	}
+	// LightGBM's zero reaches to float32(1e-35), which leaves writes as the
+	// float64 1e-35 and so misses by these two values.
+	if g.zeros[f] && (float64(x) == zeroLimit || float64(x) == -zeroLimit) {
+		x = 0
+	}
+	return x
+}
+
+// lead changes v so that it goes down t by coin toss wherever the earlier choices
+// on its path leave both ways open.
+func (g *rowMaker) lead(v []float32, t *tree) {
+	if len(t.left) == 0 {
+		return
+	}
+	fixed := make(map[int32]bool)
+	for n := int32(0); n >= 0; {
+		f := t.feature[n]
+		left := t.goesLeft(n, float64(v[f]))
+		if want := g.rand.IntN(2) == 0; want != left && !fixed[f] {
+			for range 8 {
+				old := v[f]
+				v[f] = g.value(int(f))
+				if left = t.goesLeft(n, float64(v[f])); left == want {
+					break
+				}
+				v[f] = old
+			}
+			left = t.goesLeft(n, float64(v[f]))
+		}
+		fixed[f] = true
+		if left {
+			n = t.left[n]
+		} else {
+			n = t.right[n]
+		}
+	}
+}

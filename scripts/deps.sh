@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Fetches what is optional into DEST (default: data). Without arguments every part is tried, and one that fails
+# is told and passed over. With arguments (scripts/deps.sh geo) those parts are asked for, and failing is an error.
+# A part is a script of its own, deps-PART.sh DEST, that does nothing when what it fetches is already there.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+dest=${DEST:-data}
+all=(geo lightgbm)
+
+without() {
+	case $1 in
+	geo) echo "addresses will have no place and no network (degraded: geo)" ;;
+	lightgbm) echo "no model can be trained; scoring does not need it" ;;
+	esac
+}
+
+fetch() {
+	if [[ " ${all[*]} " != *" $1 "* ]]; then
+		echo "deps: there is no part '$1' (parts: ${all[*]})" >&2
+		return 1
+	fi
+	if "scripts/deps-$1.sh" "$dest"; then
+		echo "deps: $1 is in $dest; whose it is and on what terms: NOTICE"
+		return
+	fi
+	echo "deps: $1 could not be fetched: $(without "$1")" >&2
+	return 1
+}
+
+mkdir -p "$dest" || exit 1
+failed=0
+for part in "${@:-${all[@]}}"; do
+	fetch "$part" || failed=1
+done
+[ $# -eq 0 ] || exit "$failed"

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Runs every fuzz function of the module for FUZZTIME (default: 10s) each. All are run; any that fails makes it fail.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+go=${GO:-go}
+# go test -list prints the names of a package, then the line "ok PACKAGE".
+found=$("$go" test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[n++] = $1} /^ok/ {for (i = 0; i < n; i++) print $2, names[i]; n = 0}')
+if [ -z "$found" ]; then
+	echo "fuzz: no fuzz function found" >&2
+	exit 1
+fi
+failed=0
+while read -r package name; do
+	"$go" test -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-10s}" "$package" </dev/null || failed=1
+done <<<"$found"
+exit "$failed"
