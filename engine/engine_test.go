@@ -36,9 +36,12 @@ func (atlas) Locate(o *signals.Observation, _ time.Time) {
 
 var testStart = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
+// baseline loads the embedded model once: proving it against leaves takes a while.
+var baseline = sync.OnceValues(models.Baseline)
+
 func open(t testing.TB, dir string, change ...func(*Options)) *Engine {
 	t.Helper()
-	m, err := models.Baseline()
+	m, err := baseline()
 	if err != nil {
 		t.Fatal(err)
 	}

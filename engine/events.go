@@ -25,6 +25,7 @@ type eventFact struct {
 	Consent         features.Key `json:",omitempty"`
 	Payee           features.Key `json:",omitempty"`
 	Amount          *float64     `json:",omitempty"`
+	Currency        string       `json:",omitempty"`
 	KeyBound        *bool        `json:",omitempty"`
 }
 
@@ -45,7 +46,7 @@ func (e *Engine) Event(ev *signals.Event, now time.Time) error {
 		Subject: h.Key(features.KindUser, ev.Subject), Client: h.Key(features.KindClient, ev.Client),
 		Method: at.Method, Kind: at.Kind, Credential: h.Key(features.KindEvent, at.CredentialID),
 		Device: h.Key(features.KindDevice, at.DeviceID), Session: h.Key(features.KindEvent, at.SessionID),
-		Consent: h.Key(features.KindEvent, at.ConsentID), Payee: h.Key(features.KindPayee, at.Payee),
+		Consent: h.Key(features.KindEvent, at.ConsentID), Payee: h.Key(features.KindPayee, at.Payee), Currency: at.Currency,
 	}
 	if at.Amount.Set {
 		f.Amount = &at.Amount.Value

@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -111,9 +112,7 @@ func (l *lane) dial(ctx context.Context) (err error) {
 func (l *lane) run(ctx context.Context, start time.Time, first, step, total int) {
 	for n := first; n < total && ctx.Err() == nil; n += step {
 		due := start.Add(time.Duration(float64(n) / l.o.Rate * float64(time.Second)))
-		if wait := time.Until(due); wait > 0 {
-			time.Sleep(wait)
-		}
+		sleepUntil(due)
 		l.sent++
 		status, err := l.exchange(l.o.Body(n))
 		took := time.Since(due).Microseconds()
@@ -134,6 +133,19 @@ func (l *lane) run(ctx context.Context, start time.Time, first, step, total int)
 		if l.o.Progress != nil {
 			l.o.Progress(1)
 		}
+	}
+}
+
+// sleepUntil sleeps to within tens of microseconds. The runtime's timers may fire
+// a millisecond late where no thread is busy (epoll counts in milliseconds), which
+// would be charged to the server; the kernel's own sleep does not.
+func sleepUntil(due time.Time) {
+	if wait := time.Until(due) - 2*time.Millisecond; wait > 0 {
+		time.Sleep(wait)
+	}
+	if wait := time.Until(due); wait > 0 {
+		ts := syscall.NsecToTimespec(int64(wait))
+		_ = syscall.Nanosleep(&ts, nil) // woken early by a signal: sent a little early
 	}
 }
 

@@ -36,8 +36,8 @@ func (r *run) attempt(e *event) Labelled {
 		}
 	}
 	if r.reports(ReportRTT) && r.chance(0.04) {
-		// The quartiles of the RBA data set are 473, 540 and 680 ms.
-		a.Network.RTTMS = signals.Some(math.Round(r.logNormal(560, 0.27)))
+		// The quartiles of the RBA data set: 473, 540 and 680 ms.
+		a.Network.RTTMS = signals.Some(math.Round(400 + r.logNormal(140, 1)))
 	}
 	return l
 }

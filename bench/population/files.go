@@ -257,7 +257,7 @@ func inside(r *rand.Rand, p netip.Prefix) netip.Addr {
 var (
 	hostingWords   = []string{"hosting", "host", "cloud", "server", "datacent", "data cent", "amazon", "google", "digitalocean", "ovh", "hetzner", "linode", "akamai", "vultr", "choopa", "contabo", "leaseweb", "m247", "cdn", "colo", "vps", "scaleway", "ionos", "fastly", "oracle", "alibaba", "tencent"}
 	mobileWords    = []string{"mobile", "wireless", "cellular", "cellco", "movil", "mobil", "celular", "vodafone", "three", "telenor", "hutchison", "airtel", "jio", "claro", "megafon", "vodacom", "mtn", "kyivstar", "turkcell"}
-	corporateWords = []string{"university", "universit", "bank", "ministry", "government", "department", "institute", "hospital", "college", "school", "council", " ag", "corporation", "academic", "research"}
+	corporateWords = []string{"university", "universit", "bank", "ministry", "government", "department", "institute", "hospital", "college", "school", "council", "corporation", "academic", "research"}
 )
 
 func useOf(p *provider) purpose {

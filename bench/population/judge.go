@@ -78,6 +78,15 @@ func Judge(name string, rows []Scored, share float64) Verdict {
 	return v
 }
 
+// byLogin returns how many takeovers were caught of the families that log in as
+// the victim, the ones that rules about places and networks are made for.
+func (v *Verdict) byLogin() (n float64) {
+	for _, f := range [...]Family{Stuffing, Spraying, Targeted, VeryTargeted, SIMSwap, PushFatigue} {
+		n += v.Families[f] * float64(v.Counts[f])
+	}
+	return n
+}
+
 // Print writes verdicts over the same rows side by side, a row for each family.
 func Print(w io.Writer, verdicts []Verdict, held Family) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
@@ -100,6 +109,8 @@ func Print(w io.Writer, verdicts []Verdict, held Family) error {
 	}
 	row("AUC", counts[Ordinary]+all, func(v *Verdict) float64 { return v.AUC })
 	row("takeovers caught", all, func(v *Verdict) float64 { return v.Caught })
+	logins := counts[Stuffing] + counts[Spraying] + counts[Targeted] + counts[VeryTargeted] + counts[SIMSwap] + counts[PushFatigue]
+	row("of them by login", logins, func(v *Verdict) float64 { return v.byLogin() / float64(max(logins, 1)) })
 	for f := Stuffing; int(f) < FamilyCount; f++ {
 		name := f.String()
 		if f == held {

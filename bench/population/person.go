@@ -65,7 +65,6 @@ type consent struct {
 type crowd struct {
 	models, programs, hours, weekdays cumulated
 	offices                           map[int32][]source // by city, the first are the largest
-	officeCities                      []int32
 }
 
 // hourShares are the shares of logins by local hour: those of the RBA data set's

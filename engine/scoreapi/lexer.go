@@ -66,11 +66,14 @@ func (d *Decoder) stop(why string) {
 }
 
 // fail notes what is wrong with the value that path leads to.
-func (d *Decoder) fail(detail string) { d.report(d.pointer(), detail) }
+func (d *Decoder) fail(detail string) {
+	if d.more = d.more || len(d.errors) == maxErrors; !d.more {
+		d.report(d.pointer(), detail)
+	}
+}
 
 func (d *Decoder) report(pointer, detail string) {
-	if len(d.errors) == maxErrors {
-		d.more = true
+	if d.more = d.more || len(d.errors) == maxErrors; d.more {
 		return
 	}
 	d.errors = append(d.errors, FieldError{Pointer: pointer, Detail: detail})
@@ -264,7 +267,8 @@ func special(x uint64) uint64 {
 }
 
 // quoted reads the string whose quote is next. bad says what no string may hold;
-// such a string is read to its end. Eight bytes at a time: 1.4x on the sample.
+// such a string is read to its end. Eight bytes at a time make BenchmarkDecode 1.3
+// times faster.
 func (d *Decoder) quoted() (s, bad string) {
 	start := d.at + 1
 	i := start
@@ -461,7 +465,7 @@ func (d *Decoder) longNumber(i int) (f float64, ok bool) {
 	f, err := strconv.ParseFloat(d.text[d.at:i], 64)
 	d.at = i
 	if f == 0 {
-		f = 0
+		f = 0 // and not minus zero
 	}
 	return f, err == nil
 }

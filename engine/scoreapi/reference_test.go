@@ -264,6 +264,14 @@ func some[T any](v *T) (o signals.Opt[T]) {
 	return o
 }
 
+// num is some of a number; minus zero is zero.
+func num(v *float64) (o signals.Opt[float64]) {
+	if v != nil {
+		o = signals.Some(*v + 0)
+	}
+	return o
+}
+
 // moment reads a time from text: time.Time itself does not take escapes in it.
 func moment(s *string) time.Time {
 	t, err := time.Parse(time.RFC3339, str(s))
@@ -297,7 +305,7 @@ func (r *refAttempt) attempt() (a signals.Attempt) {
 		a.Session = signals.Session{ID: str(s.ID), Created: moment(s.Created), ACR: str(s.ACR), AMR: nonEmpty(s.AMR), AuthTime: moment(s.AuthTime)}
 	}
 	if n := r.Network; n != nil {
-		a.Network = signals.NetworkPeer{IP: str(n.IP), ForwardedFor: n.ForwardedFor, JA4: str(n.JA4), HTTPVersion: str(n.HTTPVersion), RTTMS: some(n.RTTMS)}
+		a.Network = signals.NetworkPeer{IP: str(n.IP), ForwardedFor: n.ForwardedFor, JA4: str(n.JA4), HTTPVersion: str(n.HTTPVersion), RTTMS: num(n.RTTMS)}
 	}
 	if h := r.Headers; h != nil {
 		a.Headers = signals.Headers{UserAgent: str(h.UserAgent), AcceptLanguage: str(h.AcceptLanguage), SecCHUA: str(h.SecCHUA),
@@ -306,18 +314,18 @@ func (r *refAttempt) attempt() (a signals.Attempt) {
 	r.deviceOf(&a.Device)
 	r.behaviourOf(&a.Behaviour)
 	if u := r.Authentication; u != nil {
-		a.Authentication = signals.Authentication{RecentFailures: some(u.RecentFailures), CredentialAgeDays: some(u.CredentialAgeDays),
+		a.Authentication = signals.Authentication{RecentFailures: num(u.RecentFailures), CredentialAgeDays: num(u.CredentialAgeDays),
 			RecoveryInProgress: some(u.RecoveryInProgress)}
 		a.Authentication.Result, _ = signals.ParseResult(str(u.Result))
 		a.Authentication.Method, _ = signals.ParseMethod(str(u.Method))
 	}
 	r.intentOf(&a.Intent)
 	if c := r.Consent; c != nil {
-		a.Consent = signals.Consent{ID: str(c.ID), AccountsSelected: some(c.AccountsSelected), ReadTimeMS: some(c.ReadTimeMS),
-			ValidDays: some(c.ValidDays), HistoryDays: some(c.HistoryDays)}
+		a.Consent = signals.Consent{ID: str(c.ID), AccountsSelected: num(c.AccountsSelected), ReadTimeMS: num(c.ReadTimeMS),
+			ValidDays: num(c.ValidDays), HistoryDays: num(c.HistoryDays)}
 	}
 	if k := r.Token; k != nil {
-		a.Token = signals.Token{DPoPJKT: str(k.DPoPJKT), Issued: moment(k.Issued), NonceFailures: some(k.NonceFailures)}
+		a.Token = signals.Token{DPoPJKT: str(k.DPoPJKT), Issued: moment(k.Issued), NonceFailures: num(k.NonceFailures)}
 		a.Token.Binding, _ = signals.ParseBinding(str(k.Binding))
 	}
 	return a
@@ -329,10 +337,10 @@ func (r *refAttempt) deviceOf(to *signals.Device) {
 		return
 	}
 	*to = signals.Device{ID: str(d.ID), Fingerprint: str(d.Fingerprint), KeyBound: some(d.KeyBound), Attested: some(d.Attested), Timezone: str(d.Timezone),
-		TimezoneOffsetMin: some(d.TimezoneOffsetMin), Languages: nonEmpty(d.Languages), Cores: some(d.Cores), MemoryGiB: some(d.MemoryGiB), GPU: str(d.GPU),
-		Fonts: some(d.Fonts), TouchPoints: some(d.TouchPoints), Webdriver: some(d.Webdriver), Latitude: some(d.Latitude), Longitude: some(d.Longitude)}
+		TimezoneOffsetMin: num(d.TimezoneOffsetMin), Languages: nonEmpty(d.Languages), Cores: num(d.Cores), MemoryGiB: num(d.MemoryGiB), GPU: str(d.GPU),
+		Fonts: num(d.Fonts), TouchPoints: num(d.TouchPoints), Webdriver: some(d.Webdriver), Latitude: num(d.Latitude), Longitude: num(d.Longitude)}
 	if s := d.Screen; s != nil {
-		to.Screen = signals.Screen{Width: some(s.Width), Height: some(s.Height), Depth: some(s.Depth), PixelRatio: some(s.PixelRatio)}
+		to.Screen = signals.Screen{Width: num(s.Width), Height: num(s.Height), Depth: num(s.Depth), PixelRatio: num(s.PixelRatio)}
 	}
 }
 
@@ -343,7 +351,7 @@ func (r *refAttempt) behaviourOf(to *signals.Behaviour) {
 	}
 	to.Motion, to.Collector = some(b.Motion), str(b.Collector)
 	if k := b.Keys; k != nil {
-		to.Keys = signals.Keys{Count: some(k.Count), Pasted: some(k.Pasted), Autofilled: some(k.Autofilled)}
+		to.Keys = signals.Keys{Count: num(k.Count), Pasted: some(k.Pasted), Autofilled: some(k.Autofilled)}
 		for _, v := range k.Rhythm {
 			to.Keys.RhythmSet = to.Keys.RhythmSet || v != nil
 		}
@@ -353,19 +361,19 @@ func (r *refAttempt) behaviourOf(to *signals.Behaviour) {
 			case v == nil:
 				to.Keys.Rhythm[i] = float32(math.NaN())
 			default:
-				to.Keys.Rhythm[i] = float32(*v)
+				to.Keys.Rhythm[i] = float32(*v + 0)
 			}
 		}
 	}
 	if p := b.Pointer; p != nil {
-		to.Pointer = signals.Pointer{Moves: some(p.Moves), DistancePX: some(p.DistancePX), Straight: some(p.Straight), Clicks: some(p.Clicks),
-			RightAngles: some(p.RightAngles), SmallAngles: some(p.SmallAngles)}
+		to.Pointer = signals.Pointer{Moves: num(p.Moves), DistancePX: num(p.DistancePX), Straight: num(p.Straight), Clicks: num(p.Clicks),
+			RightAngles: num(p.RightAngles), SmallAngles: num(p.SmallAngles)}
 		if len(p.SpeedPXS) == 3 {
-			to.Pointer.SpeedPXS = signals.Some([3]float64(p.SpeedPXS))
+			to.Pointer.SpeedPXS = signals.Some([3]float64{p.SpeedPXS[0] + 0, p.SpeedPXS[1] + 0, p.SpeedPXS[2] + 0})
 		}
 	}
 	if f := b.Form; f != nil {
-		to.Form = signals.Form{DwellMS: some(f.DwellMS), FocusSwitches: some(f.FocusSwitches)}
+		to.Form = signals.Form{DwellMS: num(f.DwellMS), FocusSwitches: num(f.FocusSwitches)}
 	}
 }
 

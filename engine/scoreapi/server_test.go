@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,11 +42,14 @@ type desk struct {
 	now    atomic.Int64
 }
 
+// baseline loads the embedded model once: proving it against leaves takes a while.
+var baseline = sync.OnceValues(models.Baseline)
+
 func newDesk(t *testing.T, keys *Keys) *desk {
 	t.Helper()
 	d := &desk{t: t, in: fasthttputil.NewInmemoryListener(), router: contractRouter(t)}
 	d.now.Store(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).UnixNano())
-	m, err := models.Baseline()
+	m, err := baseline()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -420,7 +424,7 @@ func TestPanicIsNoAllow(t *testing.T) {
 
 // TestLogFails: the attempt is stepped up, feedback is refused, nothing is lost silently.
 func TestLogFails(t *testing.T) {
-	m, err := models.Baseline()
+	m, err := baseline()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -157,7 +157,7 @@ func table(rows []sample) *train.Data {
 
 func grow(ctx context.Context, l *train.Library, kept [parts][]sample, trees int) ([]byte, train.Report, error) {
 	p := train.Params{
-		Trees: trees, Leaves: 31, LearningRate: 0.08, MinLeafRows: 100, FeatureFraction: 0.5, BaggingFraction: 0.8,
+		Trees: trees, Leaves: 31, LearningRate: 0.12, MinLeafRows: 100, FeatureFraction: 0.5, BaggingFraction: 0.8,
 		L2: 5, MaxBin: 63, EarlyStopping: 30, Seed: 1,
 	}
 	for _, f := range features.Schema {
