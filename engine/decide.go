@@ -41,8 +41,9 @@ func (x *Assessment) decide(p *Policy) {
 	x.explain(p)
 }
 
-// outcome orders the voices: thresholds, then lists, then a challenge already
-// met, then faults. A deny is never lifted.
+// outcome orders the voices: thresholds, lists, faults, then a challenge already
+// met, which answers every step_up but that of a log that fails. A deny is never
+// lifted.
 func outcome(p *Policy, in *inputs, d *Decision) Outcome {
 	t := p.actions[in.action]
 	out := Allow
@@ -89,12 +90,8 @@ func (x *Assessment) narrow(p *Policy) {
 	g.TTLSeconds, g.Constraint = p.ttl[level], p.constraint[level]
 }
 
-// A family's part of the log-odds is worth a reason from here on: of an allow only
-// where it stands out.
-const (
-	minContribution        = 0.1
-	minContributionOfAllow = 0.7
-)
+// minContribution is the least log-odds of a family that is worth a reason.
+const minContribution = 0.1
 
 // explain fills the reasons: lists and faults first, then the families that
 // raise the risk, the strongest first.
@@ -111,29 +108,31 @@ func (x *Assessment) explain(p *Policy) {
 			rs = append(rs, Reason{Code: degradedCodes[b], Family: "policy"})
 		}
 	}
-	least := float32(minContribution)
-	if d.Outcome == Allow {
-		least = minContributionOfAllow
-	}
-	if d.Degraded&DegradedModel == 0 && slices.Max(x.Prediction.Contributions[:]) >= least {
+	ordinary := d.Outcome == Allow && d.Level == Low // needs no reason, and is spared the cost of one
+	if d.Degraded&DegradedModel == 0 && !ordinary {
 		x.model.Explain(&x.Prediction)
-		rs = appendFamilies(rs, &x.Prediction, &x.Vector, least)
+		rs = appendFamilies(rs, &x.Prediction, &x.Vector)
 	}
 	d.Reasons = rs
 }
 
 var (
-	listCodes     = [...]string{Allow: "LISTED_ALLOW", StepUp: "LISTED_STEP_UP", Deny: "LISTED_DENY"}
+	listCodes = [...]string{Allow: "LISTED_ALLOW", StepUp: "LISTED_STEP_UP", Deny: "LISTED_DENY"}
+	// unusual are the codes of features that have none of their own.
+	unusual = [features.Families]string{
+		features.Geo: "UNUSUAL_PLACE", features.Network: "UNUSUAL_NETWORK", features.Device: "UNUSUAL_DEVICE", features.Velocity: "UNUSUAL_VELOCITY",
+		features.Baseline: "UNUSUAL_HISTORY", features.Session: "UNUSUAL_SESSION", features.Intent: "UNUSUAL_INTENT", features.Client: "UNUSUAL_CLIENT",
+	}
 	degradedCodes = [DegradedBits]string{"DEGRADED_GEO", "DEGRADED_MODEL", "DEGRADED_JOURNAL", "DEGRADED_STATE"}
 )
 
 // appendFamilies appends a reason for each family that raises the risk, named
 // after the feature that mattered most in it.
-func appendFamilies(rs []Reason, pr *models.Prediction, v *features.Vector, least float32) []Reason {
+func appendFamilies(rs []Reason, pr *models.Prediction, v *features.Vector) []Reason {
 	first := len(rs)
 	for f := range features.Families {
 		c := pr.Contributions[f]
-		if !(c >= least) {
+		if !(c >= minContribution) {
 			continue
 		}
 		at := len(rs)
@@ -149,7 +148,7 @@ func appendFamilies(rs []Reason, pr *models.Prediction, v *features.Vector, leas
 
 // reasonOf names a family's reason after the feature that mattered most in it.
 func reasonOf(f features.Family, contribution float32, top uint16, v *features.Vector) Reason {
-	r := Reason{Code: "UNUSUAL", Family: f.String(), Contribution: contribution}
+	r := Reason{Code: unusual[f], Family: f.String(), Contribution: contribution}
 	if int(top) >= features.Width {
 		return r
 	}

@@ -94,22 +94,13 @@ type live struct {
 // body within the retry window gets the same decision and changes nothing; with
 // another body it is ErrConflict. An *InputError names what cannot be accepted.
 func (e *Engine) Score(x *Assessment, now time.Time) error {
-	if err := e.observe(x, now); err != nil {
+	if err := check(&x.Attempt); err != nil {
 		return err
 	}
 	if answered, err := e.admit(x, now); answered || err != nil {
 		return err
 	}
-	l := e.live.Load()
-	e.recall(x, l)
-	e.extract(x)
-	e.predict(x, l.model)
-	e.decide(x, l.policy)
-	return e.remember(x, l.policy, now)
-}
-
-// Evaluate answers one attempt and remembers nothing.
-func (e *Engine) Evaluate(x *Assessment, now time.Time) error {
+	defer e.attempts.giveUp(x.fact.attempt) // if it has no decision by then, even by a panic
 	if err := e.observe(x, now); err != nil {
 		return err
 	}
@@ -118,6 +109,56 @@ func (e *Engine) Evaluate(x *Assessment, now time.Time) error {
 	e.extract(x)
 	e.predict(x, l.model)
 	e.decide(x, l.policy)
+	e.remember(x, l.policy, now)
+	return nil
+}
+
+// Evaluate answers one attempt and remembers nothing.
+func (e *Engine) Evaluate(x *Assessment, now time.Time) error {
+	x.fact = fact{}
+	err := check(&x.Attempt)
+	if err == nil {
+		err = e.observe(x, now)
+	}
+	if err != nil {
+		return err
+	}
+	l := e.live.Load()
+	e.recall(x, l)
+	e.extract(x)
+	e.predict(x, l.model)
+	e.decide(x, l.policy)
+	return nil
+}
+
+// maxText bounds a text that a fact holds, in bytes, as the contract does.
+const maxText = 1024
+
+// check refuses an attempt that the steps and the fact cannot hold. A decoder
+// refuses it too; whoever asks in process has only this.
+func check(a *signals.Attempt) error {
+	switch {
+	case a.ID == "":
+		return &InputError{"/attempt_id", "is required"}
+	case a.Action == 0 || int(a.Action) >= len(signals.Actions):
+		return &InputError{"/action", "is no action"}
+	case a.Subject == "":
+		return &InputError{"/subject", "is required"}
+	case len(a.Intent.Scopes) > signals.MaxScopes:
+		return &InputError{"/intent/scopes", "has too many items"}
+	case len(a.Intent.Details) > signals.MaxDetails:
+		return &InputError{"/intent/authorization_details", "has too many items"}
+	}
+	for _, s := range a.Intent.Scopes {
+		if len(s) > maxText {
+			return &InputError{"/intent/scopes", "has an item that is too long"}
+		}
+	}
+	for i := range a.Intent.Details {
+		if len(a.Intent.Details[i].Type) > maxText {
+			return &InputError{"/intent/authorization_details", "has a type that is too long"}
+		}
+	}
 	return nil
 }
 
@@ -142,6 +183,7 @@ func (e *Engine) observe(x *Assessment, now time.Time) error {
 	}
 	e.agents.Describe(&o.Agent, &a.Headers)
 	features.Describe(&x.Trace, a, o, e.hasher)
+	unknownExternalTotal.Add(len(a.External)) // no policy maps a name yet
 	x.stamp(stageObserve, e.o.Now)
 	return nil
 }
@@ -170,6 +212,7 @@ func (e *Engine) checkTimes(a *signals.Attempt, now time.Time) error {
 
 // recall fills the profile and the inputs that do not come from the model.
 func (e *Engine) recall(x *Assessment, l *live) {
+	e.resume(x)
 	e.state.Recall(&x.Profile, &x.Trace)
 	a, in, o := &x.Attempt, &x.inputs, &x.Observation
 	in.action = a.Action

@@ -29,7 +29,8 @@ type fact struct {
 	attempt  features.Key    // of the attempt's id
 	body     features.Key    // of the request's bytes
 	previous journal.Address // of the challenged decision this attempt resumes, or zero
-	before   journal.Address // of the last fact about that challenged decision, or zero
+	first    journal.Address // of the first in that row of attempts, or zero
+	before   journal.Address // of the last fact about that row, or zero
 	schema   [8]byte         // first bytes of the schema digest
 	teaches  bool            // state learned from it at once
 }
@@ -41,6 +42,7 @@ func (x *Assessment) appendDecision(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(x.fact.attempt))
 	b = binary.LittleEndian.AppendUint64(b, uint64(x.fact.body))
 	b = appendAddress(b, x.fact.previous)
+	b = appendAddress(b, x.fact.first)
 	b = appendAddress(b, x.fact.before)
 	b = append(b, x.fact.schema[:]...)
 	b = appendBool(b, x.fact.teaches)
@@ -53,21 +55,28 @@ func (x *Assessment) appendDecision(b []byte) []byte {
 	b = appendStrings(b, in.scopes)
 	b = appendStrings(b, in.details)
 
+	b = x.appendScored(b)
+	b = appendString(b, d.ModelVersion)
+	b = appendString(b, d.ModelDigest)
+	b = binary.LittleEndian.AppendUint32(b, d.PolicyVersion)
+	b = appendString(b, d.PolicyDigest)
+	return appendAnswer(b, d)
+}
+
+// appendScored appends the vector and what the model made of it.
+func (x *Assessment) appendScored(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(features.Width))
 	for _, v := range x.Vector {
 		b = appendF32(b, v)
 	}
 	b = appendF64(b, x.Prediction.Raw)
 	b = appendF64(b, x.Prediction.Probability)
+	b = append(b, uint8(features.Families))
 	for f := range features.Families {
 		b = appendF32(b, x.Prediction.Contributions[f])
-		b = binary.LittleEndian.AppendUint16(b, uint16(x.Prediction.Top[f]))
+		b = binary.LittleEndian.AppendUint16(b, x.Prediction.Top[f])
 	}
-	b = appendString(b, d.ModelVersion)
-	b = appendString(b, d.ModelDigest)
-	b = binary.LittleEndian.AppendUint32(b, d.PolicyVersion)
-	b = appendString(b, d.PolicyDigest)
-	return appendAnswer(b, d)
+	return b
 }
 
 func appendAnswer(b []byte, d *Decision) []byte {
@@ -108,7 +117,7 @@ func (x *Assessment) readDecision(b []byte) error {
 		return errFact
 	}
 	x.fact.attempt, x.fact.body = features.Key(r.u64()), features.Key(r.u64())
-	x.fact.previous, x.fact.before = r.address(), r.address()
+	x.fact.previous, x.fact.first, x.fact.before = r.address(), r.address(), r.address()
 	copy(x.fact.schema[:], r.take(8))
 	x.fact.teaches = r.bool()
 	rest, err := x.Trace.ReadBinary(r.b)
@@ -129,20 +138,7 @@ func (x *Assessment) readDecision(b []byte) error {
 		return errFact
 	}
 
-	if int(r.u16()) != features.Width {
-		return errFact
-	}
-	for i := range x.Vector {
-		x.Vector[i] = r.f32()
-	}
-	x.Prediction.Raw, x.Prediction.Probability = r.f64(), r.f64()
-	for f := range features.Families {
-		x.Prediction.Contributions[f] = r.f32()
-		x.Prediction.Top[f] = r.u16()
-		if top := x.Prediction.Top[f]; int(top) >= features.Width && top != models.NoFeature {
-			return errFact
-		}
-	}
+	x.readScored(&r)
 	d := &x.Decision
 	*d = Decision{History: in.history}
 	d.ModelVersion, d.ModelDigest = r.string(), r.string()
@@ -152,6 +148,35 @@ func (x *Assessment) readDecision(b []byte) error {
 		return errFact
 	}
 	return nil
+}
+
+// readScored reads what appendScored appended. A vector of another schema cannot
+// be shown by the names of this one: it reads as missing. The rest of the fact
+// stands, so state is made from a log that goes on over changes of the schema.
+func (x *Assessment) readScored(r *reader) {
+	vector := reader{b: r.take(int(r.u16()) * 4)}
+	x.Prediction.Raw, x.Prediction.Probability = r.f64(), r.f64()
+	families := reader{b: r.take(int(r.u8()) * 6)}
+	if x.fact.schema != schemaMark() {
+		for i := range x.Vector {
+			x.Vector[i] = features.Missing
+		}
+		x.Prediction.Contributions = [features.Families]float32{}
+		for f := range x.Prediction.Top {
+			x.Prediction.Top[f] = models.NoFeature
+		}
+		return
+	}
+	for i := range x.Vector {
+		x.Vector[i] = vector.f32()
+	}
+	for f := range features.Families {
+		x.Prediction.Contributions[f], x.Prediction.Top[f] = families.f32(), families.u16()
+		if top := x.Prediction.Top[f]; int(top) >= features.Width && top != models.NoFeature {
+			r.bad = true
+		}
+	}
+	r.bad = r.bad || vector.bad || families.bad || len(vector.b)+len(families.b) > 0
 }
 
 func (x *Assessment) readAnswer(r *reader) {

@@ -89,7 +89,17 @@ func (l *ledger) begin(k, content features.Key, now, since int64) (entry, bool) 
 	return entry{}, true
 }
 
-// giveUp frees a key that begin reserved.
+// forget frees a key whose fact is gone, if it still leads there.
+func (l *ledger) forget(gone entry) {
+	s := l.shard(gone.key)
+	s.mu.Lock()
+	if _, at := s.find(gone.key); at >= 0 && s.ring[at].at == gone.at {
+		s.ring[at].when = 0
+	}
+	s.mu.Unlock()
+}
+
+// giveUp frees a key that begin reserved, unless its fact has been put.
 func (l *ledger) giveUp(k features.Key) {
 	s := l.shard(k)
 	s.mu.Lock()

@@ -48,6 +48,7 @@ var (
 		signals.Label:   metrics.NewCounter(`wary_feedback_total{kind="label"}`),
 	}
 	repeatedTotal        = metrics.NewCounter(`wary_repeated_attempts_total`)
+	unknownExternalTotal = metrics.NewCounter(`wary_unknown_external_total`)
 	unknownPreviousTotal = metrics.NewCounter(`wary_unknown_previous_decision_total`)
 	correctionsTotal     = metrics.NewCounter(`wary_outcome_corrections_total`)
 )

@@ -43,9 +43,9 @@ func TestPolicyDefects(t *testing.T) {
 	f("version: 1", "version: 0", "version")
 	f("version: 1", "version: one", "uint")
 	f("name: default", "nome: default", "nome")
-	f("medium: 0.002, high", "medium: 0.9, high", "medium < high")
-	f("{step_up: 0.002, deny: 0.5}", "{step_up: 0.6, deny: 0.5}", "actions.default", "below step_up")
-	f("{step_up: 0.002, deny: 0.5}", "{step_up: 1.5, deny: 2}", "actions.default.step_up")
+	f("medium: 0.007, high", "medium: 0.9, high", "medium < high")
+	f("{step_up: 0.007, deny: 0.3}", "{step_up: 0.6, deny: 0.5}", "actions.default", "below step_up")
+	f("{step_up: 0.007, deny: 0.3}", "{step_up: 1.5, deny: 2}", "actions.default.step_up")
 	f("  payment:        {", "  paymint:        {", "actions.paymint", "is no action")
 	f("max_age: 0", "max_age: -1", "challenge.max_age")
 	f("ceilings: {low: 4, medium: 2, high: 1}", "ceilings: {low: 1, medium: 2, high: 1}", "more risk must not grant more")
@@ -115,12 +115,16 @@ func TestLists(t *testing.T) {
 // TestOutcomeOrder is the order of the voices, one row a rule.
 func TestOutcomeOrder(t *testing.T) {
 	p := policyWith(t, "[{name: x, verdict: deny, countries: [KP]}]")
+	m, err := baseline()
+	if err != nil {
+		t.Fatal(err)
+	}
 	f := func(probability float64, in inputs, want Outcome) {
 		t.Helper()
 		if in.action == 0 {
 			in.action = signals.Login
 		}
-		x := Assessment{inputs: in, Prediction: models.Prediction{Probability: probability}}
+		x := Assessment{model: m, inputs: in, Prediction: models.Prediction{Probability: probability}}
 		x.decide(p)
 		if x.Decision.Outcome != want {
 			t.Errorf("%v %+v: %s, want %s", probability, in, OutcomeNames[x.Decision.Outcome], OutcomeNames[want])
@@ -129,19 +133,19 @@ func TestOutcomeOrder(t *testing.T) {
 	nan := 0.0
 	nan /= nan
 	f(0.0001, inputs{}, Allow)
-	f(0.003, inputs{}, StepUp)
+	f(0.008, inputs{}, StepUp)
 	f(0.6, inputs{}, Deny)
-	f(0.0015, inputs{action: signals.Payment}, StepUp)
+	f(0.004, inputs{action: signals.Payment}, StepUp)
 	f(nan, inputs{}, StepUp)
 	f(nan, inputs{listed: listed{Allow: 1}}, StepUp)
 	f(nan, inputs{action: signals.Payment}, Deny)
 	f(-1, inputs{}, StepUp)
 	f(2, inputs{}, StepUp)
-	f(0.003, inputs{listed: listed{Allow: 1}}, Allow)
+	f(0.008, inputs{listed: listed{Allow: 1}}, Allow)
 	f(0.6, inputs{listed: listed{Allow: 1}}, Deny)
 	f(0.0001, inputs{listed: listed{Deny: 1, Allow: 1}}, Deny)
 	f(0.0001, inputs{listed: listed{StepUp: 1, Allow: 1}}, StepUp)
-	f(0.003, inputs{satisfied: true}, Allow)
+	f(0.008, inputs{satisfied: true}, Allow)
 	f(0.6, inputs{satisfied: true}, Deny)
 	f(0.0001, inputs{degraded: DegradedGeo}, Allow)
 	f(0.0001, inputs{degraded: DegradedGeo, action: signals.Payment}, StepUp)
@@ -154,6 +158,10 @@ func TestOutcomeOrder(t *testing.T) {
 // risk never grants more; every scope that is missing has a reason.
 func TestGrantOnlyShrinks(t *testing.T) {
 	p := DefaultPolicy()
+	m, err := baseline()
+	if err != nil {
+		t.Fatal(err)
+	}
 	names := []string{"openid", "accounts", "balances", "transactions", "payments", "admin", "something:else"}
 	rapid.Check(t, func(t *rapid.T) {
 		asked := rapid.SliceOfN(rapid.SampledFrom(names), 0, 10).Draw(t, "asked")
@@ -161,7 +169,7 @@ func TestGrantOnlyShrinks(t *testing.T) {
 		var before map[string]int
 		ttl := 1 << 30
 		for _, probability := range []float64{1e-5, 0.01, 0.19} {
-			x := Assessment{inputs: inputs{action: action, scopes: asked}, Prediction: models.Prediction{Probability: probability}}
+			x := Assessment{model: m, inputs: inputs{action: action, scopes: asked}, Prediction: models.Prediction{Probability: probability}}
 			x.decide(p)
 			g := x.Decision.Grant
 			if len(g.Scopes)+len(g.Removed) != len(asked) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,18 +23,25 @@ func (e *Engine) admit(x *Assessment, now time.Time) (answered bool, err error) 
 		old, fresh := e.attempts.begin(x.fact.attempt, x.fact.body, millis(now), since)
 		switch {
 		case fresh:
-			e.resume(x)
 			return false, nil
 		case old.content != x.fact.body:
 			return false, ErrConflict
 		case old.at != journal.Address{}:
-			return true, e.repeat(x, old.at)
-		case try == 50:
+			err := e.repeat(x, old.at)
+			if !errors.Is(err, journal.ErrNotFound) {
+				return err == nil, err
+			}
+			e.attempts.forget(old) // retired: the log keeps less than the window
+			continue
+		case try == patience:
 			return false, ErrBusy
 		}
 		time.Sleep(time.Millisecond) // its twin is being answered right now
 	}
 }
+
+// patience is how many milliseconds one waits for a twin to be answered.
+const patience = 50
 
 // repeat fills the decision with the one that was given before.
 func (e *Engine) repeat(x *Assessment, at journal.Address) error {
@@ -51,36 +59,46 @@ func (e *Engine) repeat(x *Assessment, at journal.Address) error {
 	return nil
 }
 
-// resume looks whether the attempt continues one that was challenged: of the
-// same user, stepped up, and not long ago. Anything else is ignored and counted.
+// resume looks whether the attempt continues one that was challenged. Another
+// previous decision is ignored and counted.
 func (e *Engine) resume(x *Assessment) {
-	x.Trace.Resumed = false
 	if x.Attempt.PreviousDecisionID == "" {
 		return
 	}
-	at, ok := e.challenged(x)
-	if !ok {
-		unknownPreviousTotal.Inc()
-		return
+	id, err := e.seal.parse(x.Attempt.PreviousDecisionID)
+	if err == nil && id.Node == e.o.Node {
+		old, err := e.decisionAt(id.At)
+		if err == nil && old.Decision.Outcome == StepUp && continues(&x.Trace, &old.Trace) {
+			x.Trace.Resumed = true
+			x.fact.previous, x.fact.first = id.At, old.firstOf(id.At)
+			return
+		}
 	}
-	x.Trace.Resumed, x.fact.previous = true, at
+	unknownPreviousTotal.Inc()
 }
 
 // longestChallenge is how long a challenged attempt may be resumed.
 const longestChallenge = time.Hour
 
-func (e *Engine) challenged(x *Assessment) (at journal.Address, ok bool) {
-	id, err := e.seal.parse(x.Attempt.PreviousDecisionID)
-	if err != nil || id.Node != e.o.Node {
-		return at, false
+// continues reports whether an attempt can be the challenged one, made again: of
+// the same person and client, about the same thing, asking for no more, and not
+// long after. A challenge that was passed for one payment is none for another.
+func continues(t, old *features.Trace) bool {
+	age := t.Time - old.Time
+	return t.Typed == old.Typed && t.User == old.User && t.Client == old.Client &&
+		t.Action == old.Action && t.Payee == old.Payee && t.AmountMinor == old.AmountMinor &&
+		t.Scopes&^old.Scopes == 0 && t.Details&^old.Details == 0 &&
+		age >= 0 && age <= longestChallenge.Milliseconds()
+}
+
+// firstOf returns the address of the first of the row of attempts, each the
+// challenged one made again, in which the decision at an address stands. What is
+// said of one of them stands in one chain: together they teach once.
+func (x *Assessment) firstOf(at journal.Address) journal.Address {
+	if x.fact.first != (journal.Address{}) {
+		return x.fact.first
 	}
-	old, err := e.decisionAt(id.At)
-	if err != nil {
-		return at, false
-	}
-	age := x.Trace.Time - old.Trace.Time
-	return id.At, old.Decision.Outcome == StepUp && old.Trace.Typed == x.Trace.Typed &&
-		old.inputs.action == x.Attempt.Action && age >= 0 && age <= longestChallenge.Milliseconds()
+	return at
 }
 
 // decisionAt reads a decision from the log into memory of its own.
@@ -97,9 +115,9 @@ func (e *Engine) decisionAt(at journal.Address) (*Assessment, error) {
 }
 
 // remember appends the decision to the log, folds it into state and gives it its
-// id. Where the log fails, nothing is folded, the attempt's id is free again, and
-// the decision is made anew under that fault.
-func (e *Engine) remember(x *Assessment, p *Policy, now time.Time) error {
+// id. Where the log fails, nothing is folded and the decision is made anew under
+// that fault.
+func (e *Engine) remember(x *Assessment, p *Policy, now time.Time) {
 	e.pause.RLock()
 	defer e.pause.RUnlock()
 	stripe := &e.stripes[uint64(x.Trace.Typed)%uint64(len(e.stripes))]
@@ -111,16 +129,14 @@ func (e *Engine) remember(x *Assessment, p *Policy, now time.Time) error {
 	x.buf = x.appendDecision(x.buf[:0])
 	at, err := e.log.Append(KindDecision, now, x.buf)
 	if err != nil {
-		e.attempts.giveUp(x.fact.attempt)
 		e.unlogged(x, p)
-		return nil
+		return
 	}
 	x.stamp(stageAppend, e.o.Now)
 	e.foldDecision(x, at, now)
 	x.Decision.ID = e.seal.seal(e.o.Node, at)
 	x.stamp(stageFold, e.o.Now)
 	decisions(x.Decision.Outcome, x.Decision.Degraded)
-	return nil
 }
 
 // unlogged makes the decision again, now that the log is known to fail.
@@ -135,17 +151,18 @@ func (e *Engine) unlogged(x *Assessment, p *Policy) {
 // foldDecision is what a decision in the log does to memory: live, and again when
 // the log is read at start.
 func (e *Engine) foldDecision(x *Assessment, at journal.Address, now time.Time) {
+	e.attempts.put(entry{key: x.fact.attempt, content: x.fact.body, at: at, when: millis(now)})
+	if x.fact.previous != (journal.Address{}) {
+		e.joins.put(entry{key: joinKey(x.fact.first), at: at, when: millis(now)})
+	}
 	e.state.Attempt(&x.Trace)
 	if x.fact.teaches {
 		e.state.Succeed(&x.Trace)
 	}
-	e.attempts.put(entry{key: x.fact.attempt, content: x.fact.body, at: at, when: millis(now)})
-	if x.fact.previous != (journal.Address{}) {
-		e.joins.put(entry{key: joinKey(x.fact.previous), at: at, when: millis(now)})
-	}
 }
 
-// joinKey is the key under which the last fact about a decision is found.
+// joinKey is the key under which the last fact about a decision, or about a row
+// of them, is found by the address of the first.
 func joinKey(at journal.Address) features.Key {
 	k := uint64(at.Segment)<<32 | uint64(at.Offset)
 	return features.Key(k * 0x9e3779b97f4a7c15) // spread over the shards

@@ -78,7 +78,7 @@ func (c *campaign) lair() source {
 	city := int32(c.IntN(len(w.cities)))
 	switch u := c.Float64(); {
 	case u < 0.45 && len(w.servers) > 0:
-		net := any1(c.run, w.servers)
+		net := choose(c.run, w.servers)
 		b := c.blockOf(net, city)
 		return source{c.host(b, hosting), b.city}
 	case u < 0.6 && len(w.exits) > 0:
@@ -134,7 +134,7 @@ func (c *campaign) planGuesses(n int, unknown, hits float64) {
 	at := float64(c.at)
 	var through *client // the guesses come by way of a third party's page
 	if c.chance(0.3) && len(c.clients) > 0 {
-		through = any1(c.run, c.clients)
+		through = choose(c.run, c.clients)
 	}
 	for range n {
 		at += every * c.ExpFloat64()
@@ -151,8 +151,8 @@ func (c *campaign) planGuesses(n int, unknown, hits float64) {
 			e.action = signals.Authorize
 		}
 		e.marks = scripted
-		e.from = any1(c.run, c.addresses)
-		d := any1(c.run, c.devices)
+		e.from = choose(c.run, c.addresses)
+		d := choose(c.run, c.devices)
 		if c.careful && c.chance(0.7) { // a new identity for every guess
 			d = c.newDevice(d.model, c.day)
 		}
@@ -236,7 +236,7 @@ func (c *campaign) planStolenTokens() {
 	}
 	from, robot := c.lair(), c.newDevice(c.program(), c.day)
 	for range 2 + c.poisson(8) {
-		i := any1(c.run, holders)
+		i := choose(c.run, holders)
 		c.at += int64(c.logNormal(60, 1.2) * 1000)
 		e := c.event(c.at, i, signals.Refresh, signals.Success)
 		e.method = 0
@@ -256,7 +256,7 @@ func (c *campaign) planStolenTokens() {
 // people are at home on their own devices.
 func (c *campaign) planConsentPhishing() {
 	bad := c.newClient("app-"+c.token()[:6], 0)
-	bad.bad, bad.method, bad.bound, bad.declares, bad.scopes = true, signals.ClientSecret, false, c.careful, wider(c.run, informationScopes[2])
+	bad.method, bad.bound, bad.declares, bad.scopes = signals.ClientSecret, false, c.careful, wider(c.run, informationScopes[2])
 	if c.careful {
 		bad.method, bad.scopes = signals.PrivateKeyJWT, informationScopes[c.IntN(len(informationScopes))]
 	}
@@ -312,7 +312,7 @@ func (c *campaign) heldClient() (*client, []int32) {
 	var bad *client
 	for range 10 {
 		if i := c.IntN(len(c.people)); len(c.people[i].consents) > 0 {
-			bad = any1(c.run, c.people[i].consents).client
+			bad = choose(c.run, c.people[i].consents).client
 		}
 	}
 	var holders []int32

@@ -57,4 +57,5 @@ func weights(w ...float64) (c cumulated) {
 	return c
 }
 
-func any1[T any](r *run, list []T) T { return list[r.IntN(len(list))] }
+// choose draws one of a list that is not empty.
+func choose[T any](r *run, list []T) T { return list[r.IntN(len(list))] }

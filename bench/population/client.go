@@ -23,7 +23,6 @@ type client struct {
 	declares   bool // tells of the person's device
 	bound      bool // its tokens are bound to a key
 	moves      bool // to another redirect URI when it grows
-	bad        bool
 }
 
 var (
@@ -67,7 +66,7 @@ func (r *run) newClient(id string, popularity float64) *client {
 	}
 	c.wider = wider(r, c.scopes)
 	if len(r.world.servers) > 0 {
-		net := any1(r, r.world.servers)
+		net := choose(r, r.world.servers)
 		for range 1 + r.IntN(4) {
 			c.addresses = append(c.addresses, r.draw(net, 0))
 		}
@@ -92,7 +91,7 @@ func (c *client) server(r *run) source {
 func wider(r *run, scopes []string) []string {
 	more := slices.Clone(scopes)
 	for n := 1 + r.IntN(3); n > 0; n-- {
-		if s := any1(r, widerScopes); !slices.Contains(more, s) {
+		if s := choose(r, widerScopes); !slices.Contains(more, s) {
 			more = append(more, s)
 		}
 	}
@@ -110,7 +109,7 @@ func (r *run) planClients(day int) {
 		r.clients = append(r.clients, c)
 	}
 	if len(r.clients) > 0 && r.chance(1.0/15) {
-		if c := any1(r, r.clients); c.grows < 0 {
+		if c := choose(r, r.clients); c.grows < 0 {
 			c.grows = day
 			c.moves = r.chance(0.4)
 		}

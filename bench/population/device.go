@@ -163,7 +163,7 @@ func (r *run) newDevice(m *model, day int) *device {
 		d.lag += r.IntN(120) // rarely updated
 	}
 	if len(m.screens) > 0 {
-		d.screen, d.gpu = any1(r, m.screens), any1(r, m.gpus)
+		d.screen, d.gpu = choose(r, m.screens), choose(r, m.gpus)
 	}
 	r.identify(d, day)
 	d.print = r.token()

@@ -2,6 +2,7 @@ package population
 
 import (
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/waryauth/wary/signals"
@@ -126,7 +127,7 @@ func (r *run) newPerson(i int, country int32, last map[int32]*line) *person {
 		p.work = r.office(country, p.home)
 	}
 	if len(r.world.exits) > 0 && r.chance(0.05) {
-		p.exit = any1(r, r.world.exits)
+		p.exit = choose(r, r.world.exits)
 	}
 	switch u := r.Float64(); {
 	case u < 0.10:
@@ -198,7 +199,7 @@ func (l *line) address(r *run, day int) source {
 		for i := 8; i < 16; i++ {
 			b[i] = byte(r.Uint64())
 		}
-		l.ip.ip, l.day = addr16(b), day
+		l.ip.ip, l.day = netip.AddrFrom16(b), day
 	}
 	return l.ip
 }

@@ -105,7 +105,7 @@ func (m *maker) addServers() {
 	for i := range 8 {
 		n := m.network(-1, vpn)
 		for range 30 {
-			n.blocks = append(n.blocks, m.four(m.IntN2(), 25, entry{asn: n.asn, connection: signals.Corporate, vpn: m.Float64() < 0.8, hosting: i%2 == 0}))
+			n.blocks = append(n.blocks, m.four(m.somewhere(), 25, entry{asn: n.asn, connection: signals.Corporate, vpn: m.Float64() < 0.8, hosting: i%2 == 0}))
 		}
 		m.addNetwork(n, 1)
 	}
@@ -118,13 +118,13 @@ func (m *maker) addServers() {
 	}
 	n := m.network(-1, torExit)
 	for range 60 {
-		n.blocks = append(n.blocks, m.four(m.IntN2(), 29, entry{asn: n.asn, tor: m.Float64() < 0.9, hosting: true}))
+		n.blocks = append(n.blocks, m.four(m.somewhere(), 29, entry{asn: n.asn, tor: m.Float64() < 0.9, hosting: true}))
 	}
 	m.addNetwork(n, 1)
 }
 
-// IntN2 draws any city of the world.
-func (m *maker) IntN2() int32 { return int32(m.IntN(len(m.cities))) }
+// somewhere draws any city of the world.
+func (m *maker) somewhere() int32 { return int32(m.IntN(len(m.cities))) }
 
 func (m *maker) anyCity(country int32) int32 {
 	c := m.countries[country].cities
@@ -193,7 +193,7 @@ func (m *maker) far(from int32) int32 {
 		}
 	}
 	for {
-		if c := m.IntN2(); distanceKM(&m.cities[from], &m.cities[c]) > 1000 {
+		if c := m.somewhere(); distanceKM(&m.cities[from], &m.cities[c]) > 1000 {
 			return c
 		}
 	}

@@ -1,12 +1,6 @@
 package population
 
-import (
-	"net/netip"
-
-	"github.com/waryauth/wary/signals"
-)
-
-func addr16(b [16]byte) netip.Addr { return netip.AddrFrom16(b) }
+import "github.com/waryauth/wary/signals"
 
 // planVisit plans one sitting: perhaps wrong passwords, the login, and what the
 // person came for.

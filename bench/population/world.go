@@ -133,7 +133,7 @@ func (r *run) networkOf(country int32, use purpose) int32 {
 func (r *run) blockOf(net, city int32) *block {
 	n := &r.world.networks[net]
 	if near := n.byCity[city]; len(near) > 0 {
-		return &n.blocks[any1(r, near)]
+		return &n.blocks[choose(r, near)]
 	}
 	return &n.blocks[r.IntN(len(n.blocks))]
 }
@@ -189,7 +189,7 @@ func (r *run) lodge(country int32, use purpose, city int32) (net int32, s source
 
 // anywhere draws an address of one of some networks, used from a city.
 func (r *run) anywhere(nets []int32, city int32) source {
-	return r.draw(any1(r, nets), city)
+	return r.draw(choose(r, nets), city)
 }
 
 func distanceKM(a, b *city) float64 {

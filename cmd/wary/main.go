@@ -42,7 +42,7 @@ func root() *cobra.Command {
 	}
 	c.AddCommand(
 		tourCommand(), scoreCommand(), feedbackCommand(), decisionCommand(), loadCommand(),
-		replayCommand(), verifyCommand(), simulateCommand(),
+		replayCommand(), verifyCommand(), simulateCommand(), trainCommand(), evaluateCommand(),
 		geoCommand(), policyCommand(), keyCommand(),
 	)
 	return c

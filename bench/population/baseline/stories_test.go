@@ -1,4 +1,4 @@
-package main
+package baseline
 
 import (
 	"fmt"
@@ -15,10 +15,13 @@ import (
 // told are the probabilities that the shipped model gives to three short stories.
 type told struct{ home, abroad, stuffed float64 }
 
-// stories tells them to an observer, as `wary tour` does: three weeks at home on
-// the usual phone; then another country and device; then a burst of guesses from
-// a hosting network of which one fits.
-func stories(m *models.Model, seen *population.Observer, guesses int, subject string) (t told) {
+// stories tells them to observers, as `wary tour` does: three weeks at home on the
+// usual phone; then another country and device; or a burst of guesses from a
+// hosting network of which one fits. The engine would not learn from the second
+// story before it was challenged, so the third has an observer of its own.
+func stories(m *models.Model, observer func() *population.Observer) (t told) {
+	const guesses, subject = 120, "psu-1"
+	seen := observer()
 	now := time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
 	attempt := func(at time.Time, ip, agent, language string) signals.Attempt {
 		a := signals.Attempt{Time: at, Action: signals.Login, Subject: subject, UserPresent: signals.Some(true)}
@@ -39,13 +42,19 @@ func stories(m *models.Model, seen *population.Observer, guesses int, subject st
 		m.Predict(&p, &seen.See(&population.Labelled{Attempt: a}).Vector)
 		return p.Probability
 	}
-	for d := 21; d >= 1; d-- {
-		tell(home(now.AddDate(0, 0, -d)))
+	threeWeeks := func() float64 {
+		for d := 21; d >= 1; d-- {
+			tell(home(now.AddDate(0, 0, -d)))
+		}
+		return tell(home(now))
 	}
-	t.home = tell(home(now))
+	t.home = threeWeeks()
 	a := attempt(now.Add(time.Second), "177.34.120.7", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", "pt-BR,pt;q=0.9")
 	a.Device.ID, a.Device.TimezoneOffsetMin = "laptop", signals.Some(-180.0)
 	t.abroad = tell(a)
+
+	seen = observer()
+	threeWeeks()
 	bot := func(at time.Time, subject string, result signals.Result) signals.Attempt {
 		a := attempt(at, "157.245.33.102", "python-requests/2.32.3", "")
 		a.Subject, a.Authentication.Result = subject, result
@@ -92,7 +101,7 @@ func TestStories(t *testing.T) {
 				}
 				locator = db
 			}
-			got := stories(m, population.NewObserver(locator, c.missing, 1000), 120, "psu-1")
+			got := stories(m, func() *population.Observer { return population.NewObserver(locator, c.missing, 1000) })
 			t.Logf("home %.3g, abroad %.3g, stuffed %.3g", got.home, got.abroad, got.stuffed)
 			threshold := m.Card().Metrics["threshold_at_0.01"]
 			if got.home > threshold/2 {

@@ -1,9 +1,9 @@
-package main
+package baseline
 
 import (
 	"fmt"
 	"io"
-	"math"
+	"strconv"
 	"strings"
 
 	"github.com/waryauth/wary/bench/population"
@@ -61,7 +61,26 @@ func judge(w io.Writer, m *models.Model, rows []sample) (map[string]float64, err
 			metrics["rba_caught_at_0.01"], metrics["new_network_caught_at_0.01"] = round(verdicts[1].Caught), round(verdicts[2].Caught)
 		}
 	}
+	servers(w, m, rows, metrics["threshold_at_0.01"])
 	return metrics, nil
+}
+
+// servers prints how many honest calls of clients' servers, whom nobody can
+// challenge, would be above a threshold.
+func servers(w io.Writer, m *models.Model, rows []sample, threshold float64) {
+	var p models.Prediction
+	n, above := 0.0, 0.0
+	for i := range rows {
+		r := &rows[i]
+		if r.Fraud || r.Present || !r.Success {
+			continue
+		}
+		n++
+		if m.Predict(&p, &r.Vector); p.Probability >= threshold {
+			above++
+		}
+	}
+	fmt.Fprintf(w, "\n%.3f%% of %.0f honest calls of clients' servers are above %g\n", 100*above/max(n, 1), n, threshold)
 }
 
 // shares prints who reaches fixed probabilities: what a policy chooses from.
@@ -99,11 +118,11 @@ func note(metrics map[string]float64, number int, v, strict *population.Verdict)
 
 // round keeps four significant digits, enough for a card.
 func round(x float64) float64 {
-	if x == 0 {
-		return 0
+	short, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 4, 64), 64)
+	if err != nil {
+		return x
 	}
-	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-3)
-	return math.Round(x/unit) * unit
+	return short
 }
 
 // notes tell how the model was made, beyond what the card has fields for.
@@ -119,7 +138,7 @@ func notes(report train.Report, kept [parts][]sample) string {
 	}
 	fmt.Fprintf(&b, ". Addresses are of a synthetic world: no geo file entered training. ")
 	fmt.Fprintf(&b, "Fraud share of the training rows is enriched; takeovers weigh %g, failed guesses %g. ", float64(takeoverWeight), failedWeight)
-	fmt.Fprintf(&b, "Platt calibration on %d rows of other people; probabilities are for a share of takeovers of %g among attempts whose check succeeded: ", len(kept[validation]), takeoverPrior)
+	fmt.Fprintf(&b, "Early stopping and Platt calibration on %d rows of other people; probabilities are for a share of takeovers of %g among attempts whose check succeeded: ", len(kept[validation]), takeoverPrior)
 	fmt.Fprintf(&b, "add log(p/(1-p)) - log(%g/(1-%g)) to prior_shift for another share p. ", takeoverPrior, takeoverPrior)
 	fmt.Fprintf(&b, "Metrics: people, campaigns and days not trained on; caught_at_x is the share of takeovers above the threshold that the share x of honest successes reaches. ")
 	fmt.Fprintf(&b, "Not trained on at all: family %s. What the engine remembers of its own decisions was empty in training, so the model does not use it.", held)

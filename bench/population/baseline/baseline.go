@@ -1,18 +1,18 @@
-// Command baseline answers: how is the model made that ships with the daemon?
+// Package baseline answers: how is the model made that ships with the daemon?
 //
-// It simulates several deployments, grows a model on their attempts with
-// LightGBM, calibrates it on other people's, judges it on other people, other
-// campaigns and later days, prints the verdict and writes the model's folder.
-// The same flags write the same bytes.
-package main
+// [Recipe.Make] simulates several deployments, grows a model on their attempts
+// with LightGBM, calibrates it on other people's, judges it on other people,
+// other campaigns and later days, and prints the verdict; [Write] writes the
+// model's folder. The same recipe makes the same bytes. [Recipe.Judge] judges any
+// model on the same rows.
+package baseline
 
 import (
 	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"flag"
-	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,28 +25,15 @@ import (
 	"github.com/waryauth/wary/signals/geoip"
 )
 
-func main() {
-	var c config
-	flag.StringVar(&c.out, "out", "models/baseline", "folder to write the model to; empty: judge only")
-	flag.StringVar(&c.library, "library", train.DefaultPath(), "LightGBM's library")
-	flag.StringVar(&c.version, "version", "baseline-1", "of the model")
-	flag.StringVar(&c.created, "created", "2026-11-25T00:00:00Z", "time the card tells, RFC 3339")
-	flag.StringVar(&c.geo, "geo", "data/geo", "folder with city.mmdb and asn.mmdb, to judge the model on real address space too")
-	flag.Uint64Var(&c.seed, "seed", 1, "of the simulations")
-	flag.Float64Var(&c.scale, "scale", 1, "users of each simulation, as a share of the built-in number")
-	flag.IntVar(&c.trees, "trees", 120, "at most")
-	flag.Parse()
-	if err := c.run(context.Background()); err != nil {
-		slog.Error("no model made", "error", err)
-		os.Exit(1)
-	}
-}
-
-type config struct {
-	out, library, geo, version, created string
-	seed                                uint64
-	scale                               float64
-	trees                               int
+// Recipe says how a model is made.
+type Recipe struct {
+	Library string    // path of LightGBM's library
+	Geo     string    // folder with city.mmdb and asn.mmdb, to judge on real address space too
+	Version string    // of the model
+	Created time.Time // that the card tells
+	Seed    uint64    // of the simulations
+	Scale   float64   // users of each simulation, as a share of the built-in number
+	Trees   int       // at most
 }
 
 // takeoverPrior is the stated share of takeovers among attempts whose check
@@ -54,48 +41,49 @@ type config struct {
 // months of an ordinary service; a service under attack has more.
 const takeoverPrior = 0.001
 
-func (c *config) run(ctx context.Context) error {
-	created, err := time.Parse(time.RFC3339, c.created)
+// Make grows, calibrates and judges a model; the verdict goes to w.
+func (c *Recipe) Make(ctx context.Context, w io.Writer) (text []byte, card models.Card, err error) {
+	library, err := train.Open(c.Library)
 	if err != nil {
-		return fmt.Errorf("created: %w", err)
-	}
-	library, err := train.Open(c.library)
-	if err != nil {
-		return err
+		return nil, card, err
 	}
 	kept, data := c.collect()
 	if err := c.collectReal(&kept[judging]); err != nil {
-		return err
+		return nil, card, err
 	}
-	text, report, err := grow(ctx, library, kept, c.trees)
+	text, report, err := grow(ctx, library, kept, c.Trees)
 	if err != nil {
-		return err
+		return nil, card, err
 	}
 	slog.Info("grown", "trees", report.Trees, "bytes", len(text), "training loss", report.TrainLoss, "validation loss", report.ValidLoss)
-	card := models.Card{Version: c.version, Created: created, Schema: features.Digest(), Data: data, Calibration: models.Calibration{Kind: models.Uncalibrated}}
+	card = models.Card{Version: c.Version, Created: c.Created, Schema: features.Digest(), Data: data, Calibration: models.Calibration{Kind: models.Uncalibrated}}
 	if card.Calibration, err = calibrate(text, card, kept[validation]); err != nil {
-		return err
+		return nil, card, err
 	}
 	m, err := load(text, card)
 	if err != nil {
-		return err
+		return nil, card, err
 	}
-	if card.Metrics, err = judge(os.Stdout, m, kept[judging]); err != nil {
-		return err
-	}
+	card.Metrics, err = judge(w, m, kept[judging])
 	card.Notes = notes(report, kept)
-	if c.out == "" {
-		return nil
+	return text, card, err
+}
+
+// Judge prints how a model does on the rows that Make judges on.
+func (c *Recipe) Judge(w io.Writer, m *models.Model) (metrics map[string]float64, err error) {
+	kept, _ := c.collect()
+	if err := c.collectReal(&kept[judging]); err != nil {
+		return nil, err
 	}
-	return write(c.out, text, card)
+	return judge(w, m, kept[judging])
 }
 
 // collect runs every setting.
-func (c *config) collect() (all [parts][]sample, data models.Data) {
-	world := population.SyntheticWorld(c.seed)
+func (c *Recipe) collect() (all [parts][]sample, data models.Data) {
+	world := population.SyntheticWorld(c.Seed)
 	for i := range settings {
 		began := time.Now()
-		kept, o := collect(settings[i], i, c.seed, world, c.scale)
+		kept, o := collect(settings[i], i, c.Seed, world, c.Scale)
 		for p := range kept {
 			all[p] = append(all[p], kept[p]...)
 		}
@@ -109,23 +97,23 @@ func (c *config) collect() (all [parts][]sample, data models.Data) {
 		}
 	}
 	data.Generator = "bench/population/baseline, synthetic world"
-	data.Seed, data.Rows = c.seed, len(all[training])
+	data.Seed, data.Rows = c.Seed, len(all[training])
 	return all, data
 }
 
 // collectReal adds the rows of the setting over real address space, where its
 // files are.
-func (c *config) collectReal(to *[]sample) error {
-	files := geoip.Files{City: filepath.Join(c.geo, "city.mmdb"), ASN: filepath.Join(c.geo, "asn.mmdb")}
+func (c *Recipe) collectReal(to *[]sample) error {
+	files := geoip.Files{City: filepath.Join(c.Geo, "city.mmdb"), ASN: filepath.Join(c.Geo, "asn.mmdb")}
 	if _, err := os.Stat(files.City); err != nil {
 		slog.Warn("not judged on real address space", "because", err)
 		return nil
 	}
-	world, err := population.OpenWorld(files, c.seed)
+	world, err := population.OpenWorld(files, c.Seed)
 	if err != nil {
 		return err
 	}
-	kept, _ := collect(real, len(settings), c.seed, world, c.scale)
+	kept, _ := collect(real, len(settings), c.Seed, world, c.Scale)
 	slog.Info("simulated", "setting", real.name, "judging", len(kept[judging]))
 	*to = append(*to, kept[judging]...)
 	return nil
@@ -213,9 +201,9 @@ func calibrate(text []byte, card models.Card, rows []sample) (models.Calibration
 	return out, err
 }
 
-// write makes the model's folder. The compressed text holds neither time nor
+// Write makes a model's folder. The compressed text holds neither time nor
 // name, so that its bytes depend on the text alone.
-func write(dir string, text []byte, card models.Card) error {
+func Write(dir string, text []byte, card models.Card) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
