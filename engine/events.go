@@ -33,7 +33,14 @@ type eventFact struct {
 // returns nil the fact is in the log. The same id with the same content changes
 // nothing; with other content it is ErrConflict.
 func (e *Engine) Event(ev *signals.Event, now time.Time) error {
-	content := e.hasher.Key(features.KindEvent, fmt.Sprintf("%d\x00%s\x00%s\x00%+v", ev.Type, ev.Subject, ev.Client, ev.Attributes))
+	if ev.ID == "" {
+		return &InputError{"/event_id", "is required"}
+	}
+	if ev.Type == 0 || int(ev.Type) >= len(signals.EventTypes) {
+		return &InputError{"/type", "is no type of event"}
+	}
+	// The time counts only where it was given: an absent time is the server's.
+	content := e.hasher.Key(features.KindEvent, fmt.Sprintf("%d %q %q %#v %s", ev.Type, ev.Subject, ev.Client, ev.Attributes, given(ev.Time)))
 	if ev.Time.IsZero() {
 		ev.Time = now
 	}
@@ -54,10 +61,10 @@ func (e *Engine) Event(ev *signals.Event, now time.Time) error {
 	if at.KeyBound.Set {
 		f.KeyBound = &at.KeyBound.Value
 	}
-	return e.once(e.events, f.ID, content, now, func() (journal.Address, error) { return e.appendEvent(&f, now) })
+	return e.once(e.events, f.ID, content, now, func() error { return e.appendEvent(&f, now) })
 }
 
-func (e *Engine) appendEvent(f *eventFact, now time.Time) (journal.Address, error) {
+func (e *Engine) appendEvent(f *eventFact, now time.Time) error {
 	e.pause.RLock()
 	defer e.pause.RUnlock()
 	stripe := &e.stripes[uint64(f.Subject)%uint64(len(e.stripes))]
@@ -65,21 +72,21 @@ func (e *Engine) appendEvent(f *eventFact, now time.Time) (journal.Address, erro
 	defer stripe.Unlock()
 	b, err := json.Marshal(f)
 	if err != nil {
-		return journal.Address{}, err
+		return err
 	}
 	at, err := e.log.Append(KindEvent, now, b)
 	if err != nil {
-		return at, err
+		return err
 	}
 	e.foldEvent(f, at, now)
-	return at, nil
+	return nil
 }
 
 // foldEvent is what an event in the log does to memory: live, and again when the
 // log is read at start.
 func (e *Engine) foldEvent(f *eventFact, at journal.Address, now time.Time) {
+	e.events.put(entry{key: f.ID, content: f.Content, at: at, when: millis(now)})
 	if f.Type == signals.SubjectErased {
 		e.state.Erase(f.Subject)
 	}
-	e.events.put(entry{key: f.ID, content: f.Content, at: at, when: millis(now)})
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"math"
 	"strings"
 
 	"github.com/waryauth/wary/features"
@@ -150,21 +151,15 @@ func (x *Assessment) readDecision(b []byte) error {
 	return nil
 }
 
-// readScored reads what appendScored appended. A vector of another schema cannot
-// be shown by the names of this one: it reads as missing. The rest of the fact
-// stands, so state is made from a log that goes on over changes of the schema.
+// readScored reads what appendScored appended. A vector of another width reads as
+// missing and the rest of the fact stands: state is made from a log that goes on
+// over changes of the schema.
 func (x *Assessment) readScored(r *reader) {
 	vector := reader{b: r.take(int(r.u16()) * 4)}
 	x.Prediction.Raw, x.Prediction.Probability = r.f64(), r.f64()
 	families := reader{b: r.take(int(r.u8()) * 6)}
-	if x.fact.schema != schemaMark() {
-		for i := range x.Vector {
-			x.Vector[i] = features.Missing
-		}
-		x.Prediction.Contributions = [features.Families]float32{}
-		for f := range x.Prediction.Top {
-			x.Prediction.Top[f] = models.NoFeature
-		}
+	if len(vector.b) != 4*features.Width || len(families.b) != 6*features.Families {
+		x.unscored()
 		return
 	}
 	for i := range x.Vector {
@@ -176,7 +171,16 @@ func (x *Assessment) readScored(r *reader) {
 			r.bad = true
 		}
 	}
-	r.bad = r.bad || vector.bad || families.bad || len(vector.b)+len(families.b) > 0
+}
+
+// unscored empties what cannot be shown by the names of this schema.
+func (x *Assessment) unscored() {
+	for i := range x.Vector {
+		x.Vector[i] = float32(math.NaN())
+	}
+	for f := range features.Families {
+		x.Prediction.Contributions[f], x.Prediction.Top[f] = 0, models.NoFeature
+	}
 }
 
 func (x *Assessment) readAnswer(r *reader) {
@@ -213,16 +217,18 @@ func (r *reader) address() journal.Address {
 // feedbackFact is feedback as the log holds it.
 type feedbackFact struct {
 	id, content features.Key
-	decision    journal.Address // zero where named by attempt, or unknown
-	named       ID              // the decision as it was named
-	attempt     features.Key
+	decision    journal.Address // zero where unknown
+	first       journal.Address // of the row in which that decision stands, see firstOf
+	named       ID              // the decision as it was named; zero where that is none of ours
+	attempt     features.Key    // as it was named
 	kind        signals.FeedbackKind
 	value       signals.FeedbackValue
 	source      signals.Source
-	time        int64 // Unix milliseconds
-	teaches     bool  // it closed an attempt and state learned from it
-	fails       bool
-	previous    journal.Address // the fact before it about the same decision
+	time        int64           // Unix milliseconds
+	teaches     bool            // it closed an attempt and state learned from it
+	fails       bool            // it closed an attempt and state counted a failure
+	trace       features.Trace  // of that attempt, so that state needs no older fact
+	previous    journal.Address // the fact before it about the same row
 	note        string
 }
 
@@ -231,6 +237,7 @@ func (f *feedbackFact) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.id))
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.content))
 	b = appendAddress(b, f.decision)
+	b = appendAddress(b, f.first)
 	var id [idBytes]byte
 	f.named.put(&id)
 	b = append(b, id[:]...)
@@ -239,6 +246,9 @@ func (f *feedbackFact) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.time))
 	b = appendBool(b, f.teaches)
 	b = appendBool(b, f.fails)
+	if f.teaches || f.fails {
+		b = f.trace.AppendBinary(b)
+	}
 	b = appendAddress(b, f.previous)
 	return appendString(b, f.note)
 }
@@ -249,7 +259,7 @@ func (f *feedbackFact) read(b []byte) error {
 		return errFact
 	}
 	f.id, f.content = features.Key(r.u64()), features.Key(r.u64())
-	f.decision = r.address()
+	f.decision, f.first = r.address(), r.address()
 	if id := r.take(idBytes); id != nil {
 		f.named = idOf((*[idBytes]byte)(id))
 	}
@@ -257,6 +267,13 @@ func (f *feedbackFact) read(b []byte) error {
 	f.kind, f.value, f.source = signals.FeedbackKind(r.u8()), signals.FeedbackValue(r.u8()), signals.Source(r.u8())
 	f.time = int64(r.u64())
 	f.teaches, f.fails = r.bool(), r.bool()
+	if f.teaches || f.fails {
+		rest, err := f.trace.ReadBinary(r.b)
+		if err != nil {
+			return errFact
+		}
+		r.b = rest
+	}
 	f.previous = r.address()
 	f.note = strings.Clone(r.string())
 	if r.bad || len(r.b) != 0 {

@@ -28,8 +28,7 @@ func Open(dir string, o Options) (*Engine, error) {
 	k := func(i int) uint64 { return binary.LittleEndian.Uint64(o.Secret[8*i:]) }
 	e := &Engine{
 		o: o, dir: dir, hasher: features.NewHasher(k(0), k(1)), seal: sealer{k(2), k(3)}, schema: schemaMark(),
-		agents:   signals.NewAgents(agentCache),
-		attempts: newLedger(o.RetryEntries), feedback: newLedger(o.JoinEntries), events: newLedger(1 << 16), joins: newLedger(o.JoinEntries),
+		agents: signals.NewAgents(agentCache),
 	}
 	e.clear()
 	e.live.Store(&live{policy: o.Policy, lists: o.Policy.bind(e.hasher), model: o.Model})
@@ -64,8 +63,15 @@ func (o *Options) defaults() {
 	}
 }
 
-// clear empties what memory the log makes.
-func (e *Engine) clear() { e.state = history.New(history.Options{MaxEntities: e.o.MaxEntities}) }
+// eventEntries is how many ids of events are remembered.
+const eventEntries = 1 << 16
+
+// clear empties the memory that the log makes.
+func (e *Engine) clear() {
+	e.state = history.New(history.Options{MaxEntities: e.o.MaxEntities})
+	e.attempts, e.feedback = newLedger(e.o.RetryEntries), newLedger(e.o.JoinEntries)
+	e.events, e.joins = newLedger(eventEntries), newLedger(e.o.JoinEntries)
+}
 
 // Close takes a snapshot and closes the log. No other call may be under way.
 func (e *Engine) Close() error {
@@ -84,11 +90,13 @@ func (e *Engine) recover() error {
 		return err
 	}
 	started, n := time.Now(), 0
+	e.log.Pin(from) // state needs all of the log from there on
+	x := &Assessment{}
 	for rec, err := range e.log.Records(from) {
 		if err != nil {
 			return fmt.Errorf("read log: %w", err)
 		}
-		if err := e.fold(rec); err != nil {
+		if err := e.fold(rec, x); err != nil {
 			return fmt.Errorf("log %d:%d: %w", rec.At.Segment, rec.At.Offset, err)
 		}
 		n++
@@ -99,28 +107,20 @@ func (e *Engine) recover() error {
 	return nil
 }
 
-// fold does again what a fact did to memory when it was made.
-func (e *Engine) fold(rec journal.Record) error {
+// fold does again what a fact did to memory when it was made. x is memory to read into.
+func (e *Engine) fold(rec journal.Record, x *Assessment) error {
 	switch rec.Kind {
 	case KindDecision:
-		var x Assessment
 		if err := x.readDecision(rec.Payload); err != nil {
 			return err
 		}
-		e.foldDecision(&x, rec.At, rec.Time)
+		e.foldDecision(x, rec.At, rec.Time)
 	case KindFeedback:
 		var f feedbackFact
 		if err := f.read(rec.Payload); err != nil {
 			return err
 		}
-		var decision *Assessment
-		if f.teaches || f.fails {
-			var err error
-			if decision, err = e.decisionAt(f.decision); err != nil && !errors.Is(err, journal.ErrNotFound) {
-				return err
-			}
-		}
-		e.foldFeedback(&f, decision, rec.At, rec.Time)
+		e.foldFeedback(&f, rec.At, rec.Time)
 	case KindEvent:
 		var f eventFact
 		if err := json.Unmarshal(rec.Payload, &f); err != nil {
@@ -152,6 +152,8 @@ func (e *Engine) appendChange(c change) error {
 	if err != nil {
 		return err
 	}
+	e.pause.RLock() // a snapshot's address must be that of a fact that stands
+	defer e.pause.RUnlock()
 	_, err = e.log.Append(KindChange, e.o.Now(), b)
 	return err
 }
@@ -189,18 +191,25 @@ func (e *Engine) Retire() (segments int, err error) { return e.log.Retire() }
 // snapshotPath returns the file that holds the newest snapshot.
 func (e *Engine) snapshotPath() string { return filepath.Join(e.dir, "state.snapshot") }
 
-// writeFile writes a file whole or not at all.
+// writeFile writes a file whole or not at all, and its name to disk too. What a
+// crash left of an earlier try is written over.
 func writeFile(path string, fill func(*os.File) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
 	if err = fill(f); err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -17,8 +17,9 @@ import (
 	"github.com/waryauth/wary/signals"
 )
 
-// MaxPolicyBytes bounds a policy document.
-const MaxPolicyBytes = 1 << 20
+// MaxPolicyBytes bounds a policy document. The log holds it in base 64, in a
+// record of at most 1 MiB.
+const MaxPolicyBytes = 512 << 10
 
 // maxLists bounds the lists of a policy: a fact names one in a byte.
 const maxLists = 255
@@ -120,6 +121,8 @@ func (c *compiler) compile(d *document) {
 	if len(d.Challenge.ACRValues)+len(d.Challenge.AMR) == 0 {
 		c.fail("challenge", "names neither acr_values nor amr: a step-up could never be satisfied")
 	}
+	c.proofs("challenge.acr_values", d.Challenge.ACRValues)
+	c.proofs("challenge.amr", d.Challenge.AMR)
 	if d.Challenge.MaxAge < 0 || d.Challenge.MaxAge > 86_400 {
 		c.fail("challenge.max_age", "is %d, must be 0 to 86400 seconds", d.Challenge.MaxAge)
 	}
@@ -138,6 +141,22 @@ func (c *compiler) compile(d *document) {
 	c.shrinking()
 	c.lists(d)
 	c.degradedTable(d)
+}
+
+// maxProofs bounds the lists of a challenge. A fact holds them.
+const maxProofs = 16
+
+// proofs refuses names of a challenge that a session without any would match, and
+// more than a fact holds.
+func (c *compiler) proofs(path string, names []string) {
+	if len(names) > maxProofs {
+		c.fail(path, "has %d items, at most %d", len(names), maxProofs)
+	}
+	for i, s := range names {
+		if s == "" || len(s) > maxText {
+			c.fail(fmt.Sprintf("%s[%d]", path, i), "must have 1 to %d bytes", maxText)
+		}
+	}
 }
 
 func (c *compiler) levels(d *document) {
@@ -228,6 +247,9 @@ func (c *compiler) shrinking() {
 		if c.policy.ttl[l] > c.policy.ttl[l-1] {
 			c.fail("token_ttl_s."+l.String(), "is above that of %s: more risk must not last longer", l-1)
 		}
+		if c.policy.constraint[l] == AnyConstraint && c.policy.constraint[l-1] != AnyConstraint {
+			c.fail("sender_constraint."+l.String(), "is weaker than that of %s: more risk must not bind less", l-1)
+		}
 	}
 }
 
@@ -282,8 +304,8 @@ func (c *compiler) lists(d *document) {
 	names := map[string]bool{}
 	for i, l := range d.Lists {
 		path := fmt.Sprintf("lists[%d]", i)
-		if l.Name == "" || names[l.Name] {
-			c.fail(path, "needs a name of its own")
+		if l.Name == "" || len(l.Name) > maxText || names[l.Name] {
+			c.fail(path, "needs a name of its own, of at most %d bytes", maxText)
 		}
 		names[l.Name] = true
 		out := list{name: l.Name, verdict: c.outcome(path+".verdict", l.Verdict), subjects: l.Subjects, clients: l.Clients}
@@ -308,6 +330,10 @@ func (c *compiler) networks(path string, texts []string) []span {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
 			c.fail(fmt.Sprintf("%s.networks[%d]", path, j), "%q is no network in CIDR notation", s)
+			continue
+		}
+		if p.Addr().Is4In6() { // addresses are unmapped before they are looked for
+			c.fail(fmt.Sprintf("%s.networks[%d]", path, j), "%q would never match; write it as IPv4", s)
 			continue
 		}
 		out = append(out, span{p.Masked().Addr(), lastAddress(p)})

@@ -58,6 +58,12 @@ func TestPolicyDefects(t *testing.T) {
 	f("lists: []", "lists: [{name: a, verdict: deny, networks: [10.0.0.0/40]}]", "networks[0]", "CIDR")
 	f("lists: []", "lists: [{name: a, verdict: deny, countries: [de]}]", "countries[0]")
 	f("lists: []", "lists: [{name: a, verdict: deny}]", "is empty")
+	f("lists: []", "lists: [{name: a, verdict: deny, networks: ['::ffff:10.0.0.0/104']}]", "networks[0]", "never match")
+	f("lists: []", "lists: [{name: "+strings.Repeat("a", 2000)+", verdict: deny, subjects: [x]}]", "name of its own")
+	f(`acr_values: ["urn:wary:acr:possession"]`, `acr_values: [""]`, "acr_values[0]")
+	f("amr: [hwk, otp, swk]", "amr: [hwk, \"\"]", "amr[1]")
+	f("amr: [hwk, otp, swk]", "amr: ["+strings.Repeat("a,", 70)+"a]", "amr", "at most 16")
+	f("{low: any, medium: dpop, high: dpop}", "{low: any, medium: dpop, high: any}", "sender_constraint.high", "bind less")
 }
 
 func FuzzParsePolicy(f *testing.F) {

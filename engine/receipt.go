@@ -63,11 +63,15 @@ func (e *Engine) Receipt(id string) (*Receipt, error) {
 		Raw: x.Prediction.Raw, Asked: x.inputs.scopes, AskedDetails: x.inputs.details, Taught: x.fact.teaches, Decision: x.Decision,
 	}
 	r.Decision.ID = parsed
+	if x.fact.schema != e.schema {
+		x.unscored()
+		r.Vector, r.Contributions = x.Vector, x.Prediction.Contributions
+	}
 	if x.fact.previous != (journal.Address{}) {
 		previous := e.seal.seal(e.o.Node, x.fact.previous)
 		r.Resumes = &previous
 	}
-	for _, key := range [...]features.Key{joinKey(parsed.At), x.fact.attempt} {
+	for _, key := range [...]features.Key{joinKey(x.firstOf(parsed.At)), x.fact.attempt} {
 		if err := e.said(r, key); err != nil {
 			return nil, err
 		}
@@ -75,19 +79,26 @@ func (e *Engine) Receipt(id string) (*Receipt, error) {
 	return r, nil
 }
 
-// said adds the facts found under a key to the receipt.
+// said adds the facts found under a key to the receipt: those of its decision, not
+// those of others in its row.
 func (e *Engine) said(r *Receipt, key features.Key) error {
 	last, ok := e.joins.get(key)
 	if !ok {
 		return nil
 	}
 	var newest []Said
-	err := e.about(last.at, func(rec journal.Record, f *feedbackFact, later *Assessment) {
+	_, err := e.about(last.at, func(rec journal.Record, f *feedbackFact, later *Assessment) {
 		s := Said{Logged: rec.Time}
 		if later != nil {
+			if later.fact.previous != r.ID.At {
+				return
+			}
 			id := e.seal.seal(e.o.Node, rec.At)
 			s.Resumed, s.Time = &id, time.UnixMilli(later.Trace.Time)
 		} else {
+			if f.decision != (journal.Address{}) && f.decision != r.ID.At {
+				return
+			}
 			s.Kind, s.Value, s.Source, s.Note, s.Time = f.kind, f.value, f.source, f.note, time.UnixMilli(f.time)
 		}
 		newest = append(newest, s)

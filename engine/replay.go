@@ -86,6 +86,11 @@ func (r *Replayer) remake(old *Assessment) string {
 	if err != nil {
 		return err.Error()
 	}
+	for _, n := range old.inputs.listed {
+		if int(n) > len(p.lists) {
+			return fmt.Sprintf("the receipt names list %d, the policy has %d", n, len(p.lists))
+		}
+	}
 	x := &r.again
 	x.Vector, x.inputs = old.Vector, old.inputs
 	x.predict(m)

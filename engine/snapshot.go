@@ -61,7 +61,8 @@ func (e *Engine) ledgers() [4]*ledger {
 
 // restoreSnapshot fills memory from the snapshot and returns the address from
 // which the log has to be read. A snapshot that is damaged or of another schema
-// is set aside, and memory is made from the whole log.
+// is set aside, and memory is made from the whole log. Set aside it must be: the
+// log grows, and would reach the address of a snapshot that is of another past.
 func (e *Engine) restoreSnapshot() (journal.Address, error) {
 	f, err := os.Open(e.snapshotPath())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,11 +77,12 @@ func (e *Engine) restoreSnapshot() (journal.Address, error) {
 		err = errors.New("it goes further than the log")
 	}
 	if err != nil {
-		slog.Warn("snapshot set aside; reading the whole log", "file", e.snapshotPath(), "why", err)
-		e.clear()
-		for _, l := range e.ledgers() {
-			*l = *newLedger(len(l.shards[0].ring) * ledgerShards)
+		aside := e.snapshotPath() + ".aside"
+		slog.Warn("snapshot set aside; reading the whole log", "file", aside, "why", err)
+		if err := os.Rename(e.snapshotPath(), aside); err != nil {
+			return journal.Address{}, err
 		}
+		e.clear()
 		return journal.Address{}, nil
 	}
 	return at, nil

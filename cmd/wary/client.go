@@ -6,11 +6,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,10 +21,13 @@ import (
 
 // client asks a daemon.
 type client struct {
-	server string
-	key    string
-	ca     string
-	http   *http.Client
+	server  string // scheme://host:port, once prepared
+	key     string
+	ca      string
+	cert    string
+	certKey string
+	tls     *tls.Config
+	http    *http.Client
 }
 
 // flags adds the flags that say which daemon is asked, and as whom.
@@ -30,38 +36,62 @@ func (c *client) flags(cmd *cobra.Command) {
 	if server == "" {
 		server = "http://127.0.0.1:8080"
 	}
-	cmd.Flags().StringVar(&c.server, "server", server, "address of the score API ($WARY_SERVER)")
-	cmd.Flags().StringVar(&c.ca, "ca", "", "PEM file of the authority of the server's certificate")
-	cmd.PreRunE = func(*cobra.Command, []string) error { return c.prepare() }
+	fs := cmd.Flags()
+	fs.StringVar(&c.server, "server", server, "address of the score API ($WARY_SERVER); the caller's key comes from $WARY_KEY")
+	fs.StringVar(&c.ca, "ca", "", "PEM file of the authority of the server's certificate")
+	fs.StringVar(&c.cert, "cert", "", "PEM file of a client certificate")
+	fs.StringVar(&c.certKey, "cert-key", "", "PEM file of its private key")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) }
 }
 
-// prepare reads the key from the environment: a key on a command line would be
-// seen by every user of the machine.
-func (c *client) prepare() error {
-	c.server = strings.TrimRight(c.server, "/")
-	c.key = os.Getenv("WARY_KEY")
-	tr := http.DefaultTransport.(*http.Transport).Clone()
-	if c.ca != "" {
-		config, err := trust(c.ca)
-		if err != nil {
-			return err
-		}
-		tr.TLSClientConfig = config
+// prepare checks the flags and reads the key from the environment: a key on a
+// command line would be seen by every user of the machine.
+func (c *client) prepare(cmd *cobra.Command) error {
+	u, err := url.Parse(c.server)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" {
+		return misused(cmd, "--server: %q is no address such as http://127.0.0.1:8080", c.server)
 	}
+	if u.Port() == "" {
+		u.Host += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	}
+	c.server = u.Scheme + "://" + u.Host
+	c.key = strings.TrimSpace(os.Getenv("WARY_KEY"))
+	if strings.ContainsFunc(c.key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("$WARY_KEY holds what no key holds")
+	}
+	if (c.cert == "") != (c.certKey == "") {
+		return misused(cmd, "--cert and --cert-key go together")
+	}
+	if c.tls, err = c.identify(); err != nil {
+		return err
+	}
+	tr := http.DefaultTransport.(*http.Transport).Clone()
+	tr.TLSClientConfig = c.tls
 	c.http = &http.Client{Timeout: 10 * time.Second, Transport: tr}
 	return nil
 }
 
-func trust(path string) (*tls.Config, error) {
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+// identify returns whom the client trusts and who it is.
+func (c *client) identify() (*tls.Config, error) {
+	out := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.ca != "" {
+		pem, err := os.ReadFile(c.ca)
+		if err != nil {
+			return nil, fmt.Errorf("--ca: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--ca: %s holds no certificate", c.ca)
+		}
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", path)
+	if c.cert != "" {
+		pair, err := tls.LoadX509KeyPair(c.cert, c.certKey)
+		if err != nil {
+			return nil, fmt.Errorf("--cert: %w", err)
+		}
+		out.Certificates = []tls.Certificate{pair}
 	}
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+	return out, nil
 }
 
 // reply is what a daemon answered.
@@ -85,33 +115,52 @@ func (c *client) do(ctx context.Context, method, path, contentType string, body 
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, c.unanswered(err)
 	}
 	defer res.Body.Close()
 	out := &reply{status: res.StatusCode, timing: res.Header.Get("Server-Timing")}
 	if out.body, err = io.ReadAll(io.LimitReader(res.Body, 64<<20)); err != nil {
-		return nil, err
+		return nil, c.unanswered(err)
 	}
 	if res.StatusCode/100 != 2 {
-		return out, problemError(out)
+		return out, c.refused(out)
 	}
 	return out, nil
 }
 
-// problemError turns a problem document into an error.
-func problemError(r *reply) error {
+// unanswered says that no answer came, and where that is likely: what to do.
+func (c *client) unanswered(err error) error {
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("no daemon answers on %s: start waryd, or name another with --server (%w)", c.server, err)
+	}
+	return fmt.Errorf("ask %s: %w", c.server, err)
+}
+
+// refused turns a problem document into an error.
+func (c *client) refused(r *reply) error {
 	var p struct {
 		Title, Detail string
 		Errors        []struct{ Pointer, Detail string }
 	}
 	if json.Unmarshal(r.body, &p) != nil || p.Title == "" {
-		return fmt.Errorf("the server answered %d", r.status)
+		return fmt.Errorf("%s answered %d, and not as a score API does", c.server, r.status)
 	}
 	text := fmt.Sprintf("%d %s: %s", r.status, p.Title, p.Detail)
 	for _, e := range p.Errors {
 		text += fmt.Sprintf("\n  %s: %s", e.Pointer, e.Detail)
 	}
-	return fmt.Errorf("%s", text)
+	if r.status == http.StatusUnauthorized {
+		if c.key == "" {
+			text += "\n  no key was sent: put one into $WARY_KEY"
+		} else {
+			text += "\n  the key of $WARY_KEY is not known there"
+		}
+	}
+	return errors.New(text)
 }
 
 func (c *client) post(ctx context.Context, path string, body []byte) (*reply, error) {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -24,27 +22,25 @@ func loadCommand() *cobra.Command {
 		Use:   "load",
 		Short: "Send attempts to a daemon at a fixed rate and show how long answers take",
 		Long: "Open loop: every request has its time, and latency counts from that time, sent or not (no coordinated omission).\n" +
-			"Give it only daemons of your own.",
-		Args: cobra.NoArgs,
+			"Ends with 1 if a request was refused or broke. The daemon remembers the attempts: give it only daemons of your own.",
+		Example: "  wary load --rate 10000 --duration 30s",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {
 				return err
 			}
-			var config *tls.Config
-			if c.ca != "" {
-				var err error
-				if config, err = trust(c.ca); err != nil {
-					return err
-				}
-			}
-			bodies, err := sampleBodies(users)
-			if err != nil {
-				return err
+			if rate <= 0 || duration <= 0 || connections <= 0 || users <= 0 {
+				return misused(cmd, "--rate, --duration, --connections and --users must be above 0")
 			}
 			run := strconv.FormatUint(rand.Uint64(), 36)
+			bodies := sampleBodies(users)
+			// One question before the rush: what is wrong is told once, not a thousand times.
+			if _, err := c.post(cmd.Context(), "/v1/evaluate", withID(bodies[0], run, 0)); err != nil {
+				return err
+			}
 			bar := progress(int64(rate*duration.Seconds()), "requests")
 			res, err := openloop.Run(cmd.Context(), openloop.Options{
-				URL: c.server + "/v1/score", Key: c.key, Rate: rate, Duration: duration, Connections: connections, TLS: config,
+				URL: c.server + "/v1/score", Key: c.key, Rate: rate, Duration: duration, Connections: connections, TLS: c.tls,
 				Body:     func(n int) []byte { return withID(bodies[n%len(bodies)], run, n) },
 				Progress: func(n int) { _ = bar.Add(n) }, // only a picture
 			})
@@ -76,14 +72,17 @@ func printLoad(w io.Writer, out output, r *openloop.Result) error {
 	h := r.Latency
 	ms := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1e3 }
 	if out == "json" {
-		return json.NewEncoder(w).Encode(map[string]any{
+		if err := writeJSON(w, map[string]any{
 			"sent": r.Sent, "ok": r.OK, "refused": r.Refused, "broken": r.Broken, "seconds": r.Elapsed.Seconds(),
 			"p50_ms": ms(50), "p90_ms": ms(90), "p99_ms": ms(99), "p999_ms": ms(99.9), "max_ms": float64(h.Max()) / 1e3,
-		})
+		}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(w, "sent %d in %.1f s (%.0f/s): %d answered, %d refused, %d broken\n", r.Sent, r.Elapsed.Seconds(),
+			float64(r.Sent)/r.Elapsed.Seconds(), r.OK, r.Refused, r.Broken)
+		fmt.Fprintf(w, "latency from the scheduled time, ms: p50 %.3f  p90 %.3f  p99 %.3f  p99.9 %.3f  max %.3f\n", ms(50), ms(90), ms(99), ms(99.9), float64(h.Max())/1e3)
 	}
-	fmt.Fprintf(w, "sent %d in %.1f s (%.0f/s): %d answered, %d refused, %d broken\n", r.Sent, r.Elapsed.Seconds(),
-		float64(r.Sent)/r.Elapsed.Seconds(), r.OK, r.Refused, r.Broken)
-	fmt.Fprintf(w, "latency from the scheduled time, ms: p50 %.3f  p90 %.3f  p99 %.3f  p99.9 %.3f  max %.3f\n", ms(50), ms(90), ms(99), ms(99.9), float64(h.Max())/1e3)
 	if r.Refused+r.Broken > 0 {
 		return errSaid
 	}

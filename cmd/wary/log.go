@@ -1,13 +1,12 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -40,10 +39,17 @@ func replayCommand() *cobra.Command {
 			if err := out.check(); err != nil {
 				return err
 			}
+			dir, err := logOf(data)
+			if err != nil {
+				return err
+			}
+			if most < 0 {
+				return misused(cmd, "--most must not be negative")
+			}
 			if modelDir == "" {
 				modelDir = filepath.Join(data, "models")
 			}
-			s, err := replay(cmd, filepath.Join(data, "journal"), modelDir, most)
+			s, err := replay(cmd, dir, modelDir, most)
 			if err != nil {
 				return err
 			}
@@ -55,6 +61,15 @@ func replayCommand() *cobra.Command {
 	cmd.Flags().StringVar(&modelDir, "models", "", "folder of models by digest (default: DATA/models)")
 	cmd.Flags().IntVar(&most, "most", 0, "stop after so many decisions; 0 is all")
 	return cmd
+}
+
+// logOf returns the folder of the log in a daemon's data folder.
+func logOf(data string) (string, error) {
+	dir := filepath.Join(data, "journal")
+	if _, err := os.Stat(dir); err != nil {
+		return "", fmt.Errorf("there is no log in %s: --data names the data folder of a daemon (%w)", data, err)
+	}
+	return dir, nil
 }
 
 // replaySummary says how a log came out.
@@ -104,7 +119,7 @@ func replay(cmd *cobra.Command, dir, modelDir string, most int) (*replaySummary,
 
 func (s *replaySummary) print(w io.Writer, out output) error {
 	if out == "json" {
-		if err := json.NewEncoder(w).Encode(s); err != nil {
+		if err := writeJSON(w, s); err != nil {
 			return err
 		}
 	} else {
@@ -121,28 +136,52 @@ func (s *replaySummary) print(w io.Writer, out output) error {
 
 func verifyCommand() *cobra.Command {
 	var data string
+	var out output
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check the log of a data folder: checksums and hash chain",
-		Args:  cobra.NoArgs,
+		Long: "Ends with 1 and names the place if a record was changed, removed or moved. The daemon may run meanwhile.\n" +
+			"A log that was cut at its end looks like a shorter one: keep the head that is printed, elsewhere.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir := filepath.Join(data, "journal")
-			if _, err := os.Stat(dir); err != nil {
+			if err := out.check(); err != nil {
+				return err
+			}
+			dir, err := logOf(data)
+			if err != nil {
 				return err
 			}
 			bar := progress(-1, "bytes")
-			defer bar.Close()
 			report, err := journal.Verify(dir, func(done, total int64) {
 				bar.ChangeMax64(total)
 				_ = bar.Set64(done) // only a picture
 			})
+			_ = bar.Close() // only a picture
 			if err != nil {
-				return errors.Join(errors.New("the log does not hold"), err)
+				return fmt.Errorf("the log does not hold: %w", err)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "the log holds: %+v\n", report)
-			return nil
+			if out == "json" {
+				return writeJSON(cmd.OutOrStdout(), report)
+			}
+			return printReport(cmd.OutOrStdout(), &report)
 		},
 	}
+	out.flag(cmd)
 	cmd.Flags().StringVar(&data, "data", "run/data", "data folder of the daemon")
 	return cmd
+}
+
+func printReport(w io.Writer, r *journal.Report) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "the log holds")
+	fmt.Fprintf(tw, "  records\t%d, in %d files of %d bytes\n", r.Records, r.Segments, r.Bytes)
+	if r.Records > 0 {
+		fmt.Fprintf(tw, "  first\t%d:%d, %s\n", r.First.Segment, r.First.Offset, r.From.UTC().Format(time.RFC3339))
+		fmt.Fprintf(tw, "  last\t%d:%d, %s\n", r.Last.Segment, r.Last.Offset, r.To.UTC().Format(time.RFC3339))
+	}
+	if r.TornTail > 0 {
+		fmt.Fprintf(tw, "  unfinished\t%d bytes at the end, which the next start cuts off\n", r.TornTail)
+	}
+	fmt.Fprintf(tw, "  head\t%s\n", r.Head)
+	return tw.Flush()
 }

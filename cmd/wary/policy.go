@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -11,20 +10,20 @@ import (
 )
 
 func policyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Work with policies"}
+	cmd := &cobra.Command{Use: "policy", Short: "Check policies, print the default one"}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use:   "check FILE",
+			Use:   "check FILE|-",
 			Short: "Check a policy whole; every defect is named with its line",
-			Args:  cobra.ExactArgs(1),
+			Args:  needs("FILE"),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				text, err := os.ReadFile(args[0])
+				text, err := input(args[0])
 				if err != nil {
 					return err
 				}
 				p, err := engine.ParsePolicy(text)
 				if err != nil {
-					return err
+					return fmt.Errorf("%s: %w", args[0], err)
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "good: version %d, %s\n", p.Version, p.Digest)
 				return nil
@@ -44,7 +43,7 @@ func policyCommand() *cobra.Command {
 }
 
 func keyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "Work with the keys of callers"}
+	cmd := &cobra.Command{Use: "key", Short: "Make keys for callers"}
 	var rights []string
 	create := &cobra.Command{
 		Use:   "new NAME",
@@ -52,7 +51,7 @@ func keyCommand() *cobra.Command {
 		Long: "Prints the row for the daemon's file of keys to standard output, and the key itself to standard error.\n" +
 			"The key is shown once; only its SHA-256 is kept.",
 		Example: "  wary key new auth-server --rights score,feedback >> keys.yaml",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, row, err := scoreapi.NewKey(args[0], rights)
 			if err != nil {

@@ -24,7 +24,7 @@ func (o *output) flag(cmd *cobra.Command) {
 
 func (o output) check() error {
 	if o != "json" && o != "table" {
-		return fmt.Errorf("--output: %q is neither json nor table", string(o))
+		return usageError{fmt.Sprintf("--output: %q is neither json nor table", string(o))}
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func scoreCommand() *cobra.Command {
 		Use:     "score FILE|-",
 		Short:   "Score an attempt (JSON) with a daemon",
 		Example: "  wary score attempt.json\n  wary simulate --attempts 1 | wary score - --evaluate --explain -o json",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := out.check(); err != nil {
 				return err
@@ -153,6 +153,15 @@ func printAnswer(w io.Writer, out output, res *reply) error {
 	return nil
 }
 
+// writeJSON writes a value as printJSON does.
+func writeJSON(w io.Writer, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return printJSON(w, body)
+}
+
 func printJSON(w io.Writer, body []byte) error {
 	var b bytes.Buffer
 	if err := json.Indent(&b, body, "", "  "); err != nil {
@@ -165,6 +174,7 @@ func printJSON(w io.Writer, body []byte) error {
 
 func feedbackCommand() *cobra.Command {
 	var c client
+	var out output
 	var f struct {
 		FeedbackID string `json:"feedback_id"`
 		DecisionID string `json:"decision_id,omitempty"`
@@ -179,8 +189,17 @@ func feedbackCommand() *cobra.Command {
 		Short:   "Say how an attempt ended, or what it was",
 		Long:    "VALUE is an outcome (success, failure, step_up_passed, step_up_failed, abandoned) or a label (fraud, legitimate).",
 		Example: "  wary feedback fraud --decision ID --source analyst --id case-17",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs("VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			if f.FeedbackID == "" {
+				return misused(cmd, "--id is missing: a name for this feedback, such as a case number; the same again changes nothing")
+			}
+			if (f.DecisionID == "") == (f.AttemptID == "") {
+				return misused(cmd, "exactly one of --decision and --attempt says what it is about")
+			}
 			f.Value, f.Kind = args[0], "outcome"
 			if f.Value == "fraud" || f.Value == "legitimate" {
 				f.Kind = "label"
@@ -193,21 +212,27 @@ func feedbackCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printJSON(cmd.OutOrStdout(), res.body)
+			if out == "json" {
+				return printJSON(cmd.OutOrStdout(), res.body)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "accepted: %s %s (%s)\n", f.Kind, f.Value, f.FeedbackID)
+			return nil
 		},
 	}
 	c.flags(cmd)
+	out.flag(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&f.FeedbackID, "id", "", "id of this feedback: the same again changes nothing")
 	fs.StringVar(&f.DecisionID, "decision", "", "the decision it is about")
 	fs.StringVar(&f.AttemptID, "attempt", "", "or the attempt it is about")
 	fs.StringVar(&f.Source, "source", "analyst", "analyst, chargeback, issuer, customer, system or challenge")
 	fs.StringVar(&f.Note, "note", "", "a note for the log; no personal data")
-	_ = cmd.MarkFlagRequired("id") // the flag stands above
-	cmd.MarkFlagsOneRequired("decision", "attempt")
-	cmd.MarkFlagsMutuallyExclusive("decision", "attempt")
 	return cmd
 }
+
+// base64url are the characters of a decision's id. A path made of others would
+// ask for something else.
+const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 func decisionCommand() *cobra.Command {
 	var c client
@@ -215,10 +240,13 @@ func decisionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "decision ID",
 		Short: "Show the receipt of a decision",
-		Args:  cobra.ExactArgs(1),
+		Args:  needs("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := out.check(); err != nil {
 				return err
+			}
+			if strings.ContainsFunc(args[0], func(r rune) bool { return !strings.ContainsRune(base64url, r) }) {
+				return misused(cmd, "%q is no id of a decision", args[0])
 			}
 			res, err := c.do(cmd.Context(), http.MethodGet, "/v1/decisions/"+args[0], "", nil)
 			if err != nil {
@@ -241,7 +269,10 @@ func printReceipt(w io.Writer, body []byte) error {
 	var r struct {
 		answer
 		Logged string
-		Said   []struct{ Logged, Kind, Value, Source, Note string }
+		Said   []struct {
+			Logged, Kind, Value, Source, Note string
+			DecisionID                        string `json:"decision_id"`
+		}
 		Vector map[string]*float64
 	}
 	if err := json.Unmarshal(body, &r); err != nil {
@@ -250,7 +281,11 @@ func printReceipt(w io.Writer, body []byte) error {
 	fmt.Fprintf(w, "%s  logged %s\n", r.DecisionID, r.Logged)
 	r.print(w, "")
 	for _, s := range r.Said {
-		fmt.Fprintf(w, "  said %s  %s %s by %s %s\n", s.Logged, s.Kind, s.Value, s.Source, s.Note)
+		line := fmt.Sprintf("  said %s  %s %s by %s  %s", s.Logged, s.Kind, s.Value, s.Source, s.Note)
+		if s.Kind == "resumed" {
+			line = fmt.Sprintf("  said %s  resumed by %s", s.Logged, s.DecisionID)
+		}
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 	names := make([]string, 0, len(r.Vector))
 	for n, v := range r.Vector {

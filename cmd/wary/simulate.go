@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,12 +25,12 @@ func simulateCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Users < 0 || o.Days < 0 || most < 0 {
-				return errors.New("--users, --days and --attempts must not be negative")
+				return misused(cmd, "--users, --days and --attempts must not be negative")
 			}
 			if start != "" {
 				var err error
 				if o.Start, err = time.Parse(time.DateOnly, start); err != nil {
-					return fmt.Errorf("--start: %w", err)
+					return misused(cmd, "--start: %q is no day such as 2026-06-01", start)
 				}
 			}
 			w := bufio.NewWriter(cmd.OutOrStdout())
@@ -83,11 +81,8 @@ func appendTruth(dst []byte, l *population.Labelled) []byte {
 }
 
 // sampleBodies returns a few thousand attempts of ordinary people and attackers,
-// each without its id and time, for withID.
-func sampleBodies(users int) ([][]byte, error) {
-	if users < 1 {
-		return nil, errors.New("--users must be at least 1")
-	}
+// each without its id and time, for withID. There must be a user.
+func sampleBodies(users int) [][]byte {
 	const most = 5000
 	var out [][]byte
 	for l := range population.New(population.Options{Seed: 7, Users: users, Days: 30}).Attempts() {
@@ -100,5 +95,5 @@ func sampleBodies(users int) ([][]byte, error) {
 			break
 		}
 	}
-	return out, nil
+	return out
 }

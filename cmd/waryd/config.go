@@ -25,15 +25,15 @@ type Config struct {
 
 	Score struct {
 		Listen         string `yaml:"listen" default:"127.0.0.1:8080" doc:"Address of the score API. Anything but loopback needs keys and TLS."`
-		Keys           string `yaml:"keys" default:"" doc:"File of callers, made with 'wary key new'. Without it everyone on loopback may call."`
+		Keys           string `yaml:"keys" default:"" doc:"File of callers, made with 'wary key new'. Without it everyone on loopback may call. Read again on SIGHUP."`
 		MaxConnections int    `yaml:"max_connections" default:"16384" doc:"Connections open at once."`
 		TLSEndsInFront bool   `yaml:"tls_ends_in_front" default:"false" doc:"States that TLS ends in a proxy in front, so that a listener off loopback may speak plain HTTP."`
 	} `yaml:"score"`
 
 	TLS struct {
-		Certificate string `yaml:"certificate" default:"" doc:"PEM file of the score API's certificate chain."`
+		Certificate string `yaml:"certificate" default:"" doc:"PEM file of the score API's certificate chain. Read again on SIGHUP, with its key and client_ca."`
 		Key         string `yaml:"key" default:"" doc:"PEM file of its private key."`
-		ClientCA    string `yaml:"client_ca" default:"" doc:"PEM file of the authorities of client certificates. Without it a client certificate is known by its fingerprint alone."`
+		ClientCA    string `yaml:"client_ca" default:"" doc:"PEM file of the authorities of client certificates. A client certificate is known by its fingerprint in score.keys; with this it must also be signed by one of these."`
 	} `yaml:"tls"`
 
 	Operators struct {
@@ -105,24 +105,28 @@ func leaves(v reflect.Value, prefix string) []setting {
 // set gives a setting the value of a text.
 func (s *setting) set(text string) error {
 	var err error
+	want := "text"
 	switch s.value.Interface().(type) {
 	case string:
 		s.value.SetString(text)
 	case bool:
 		var b bool
 		b, err = strconv.ParseBool(text)
+		want = "true or false"
 		s.value.SetBool(b)
 	case int:
 		var n int
 		n, err = strconv.Atoi(text)
+		want = "a whole number"
 		s.value.SetInt(int64(n))
 	case time.Duration:
 		var d time.Duration
 		d, err = time.ParseDuration(text)
+		want = "a duration such as 30s or 5m"
 		s.value.SetInt(int64(d))
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %q is no %s", s.path, text, s.value.Type())
+		return fmt.Errorf("%s: %q is not %s", s.path, text, want)
 	}
 	return nil
 }
@@ -134,35 +138,15 @@ type options struct {
 	version bool
 }
 
-// load reads the configuration from arguments, environment and file.
-func load(args []string, env func(string) string, stderr io.Writer) (*Config, options, error) {
+// load reads the configuration from arguments, environment and file, and joins
+// what is wrong with it. For -h it writes all settings to help and returns
+// flag.ErrHelp; with -version nothing else is read.
+func load(args []string, env func(string) string, help io.Writer) (*Config, options, error) {
 	c := &Config{}
 	all := settings(c)
-	var o options
-	fs := flag.NewFlagSet("waryd", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.StringVar(&o.file, "config", env("WARY_CONFIG"), "`file` of the configuration (YAML)")
-	fs.BoolVar(&o.check, "check", false, "check configuration, policy, keys, model and geo files, and stop")
-	fs.BoolVar(&o.version, "version", false, "print the version and stop")
-	given := map[string]string{}
-	for i := range all {
-		s := &all[i]
-		take := func(text string) error {
-			given[s.path] = text
-			return s.set(text)
-		}
-		usage := fmt.Sprintf("%s (default %q, $%s)", s.doc, s.def, s.env)
-		if s.value.Kind() == reflect.Bool {
-			fs.BoolFunc(s.path, usage, take)
-		} else {
-			fs.Func(s.path, usage, take)
-		}
-	}
-	if err := fs.Parse(args); err != nil {
-		return nil, o, err
-	}
-	if fs.NArg() > 0 {
-		return nil, o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	o, given, err := parseFlags(all, args, env, help)
+	if err != nil || o.version {
+		return c, o, err
 	}
 	for i := range all {
 		if err := all[i].set(all[i].def); err != nil {
@@ -172,20 +156,58 @@ func load(args []string, env func(string) string, stderr io.Writer) (*Config, op
 	if err := c.readFile(o.file); err != nil {
 		return nil, o, err
 	}
+	var wrong []error
 	for i := range all {
 		s := &all[i]
 		if text := env(s.env); text != "" {
 			if err := s.set(text); err != nil {
-				return nil, o, fmt.Errorf("$%s: %w", s.env, err)
+				wrong = append(wrong, fmt.Errorf("$%s: %w", s.env, err))
 			}
 		}
 		if text, ok := given[s.path]; ok {
 			if err := s.set(text); err != nil {
-				return nil, o, err
+				wrong = append(wrong, fmt.Errorf("flag -%w", err))
 			}
 		}
 	}
-	return c, o, c.validate()
+	if len(wrong) == 0 {
+		wrong = c.validate()
+	}
+	return c, o, errors.Join(wrong...)
+}
+
+// parseFlags returns the texts of the settings that were given as flags.
+func parseFlags(all []setting, args []string, env func(string) string, help io.Writer) (o options, given map[string]string, err error) {
+	fs := flag.NewFlagSet("waryd", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&o.file, "config", env("WARY_CONFIG"), "`file` of the configuration (YAML, $WARY_CONFIG)")
+	fs.BoolVar(&o.check, "check", false, "check configuration, policy, keys, certificates, model and geo files, and stop")
+	fs.BoolVar(&o.version, "version", false, "print the version and stop")
+	given = map[string]string{}
+	for _, s := range all {
+		take := func(text string) error {
+			given[s.path] = text
+			return nil
+		}
+		usage := fmt.Sprintf("%s (default %q, $%s)", s.doc, s.def, s.env)
+		if s.value.Kind() == reflect.Bool {
+			fs.BoolFunc(s.path, usage, take)
+		} else {
+			fs.Func(s.path, usage, take)
+		}
+	}
+	err = fs.Parse(args)
+	if err == nil && fs.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(help, "waryd runs the risk engine. Settings come from flags, else the environment, else the file of -config:")
+		fs.SetOutput(help)
+		fs.PrintDefaults()
+	} else if err != nil {
+		err = fmt.Errorf("%w (waryd -h lists the settings)", err)
+	}
+	return o, given, err
 }
 
 func (c *Config) readFile(path string) error {
@@ -194,7 +216,7 @@ func (c *Config) readFile(path string) error {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("config: %w", err)
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
@@ -202,8 +224,8 @@ func (c *Config) readFile(path string) error {
 	return nil
 }
 
-// validate checks all of the configuration and joins what is wrong with it.
-func (c *Config) validate() error {
+// validate checks all of the configuration and returns what is wrong with it.
+func (c *Config) validate() []error {
 	var wrong []error
 	fail := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	if c.Data == "" {
@@ -212,28 +234,7 @@ func (c *Config) validate() error {
 	if c.Node < 0 || c.Node > 65535 {
 		fail("node: %d is not in 0..65535", c.Node)
 	}
-	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
-		fail("tls: certificate and key go together")
-	}
-	if c.TLS.ClientCA != "" && c.TLS.Certificate == "" {
-		fail("tls.client_ca: needs tls.certificate")
-	}
-	for path, addr := range map[string]string{"score.listen": c.Score.Listen, "operators.listen": c.Operators.Listen} {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			fail("%s: %q is no host:port", path, addr)
-		}
-	}
-	if !loopback(c.Score.Listen) {
-		if c.Score.Keys == "" && c.TLS.ClientCA == "" {
-			fail("score.listen: %s is not loopback: refused without score.keys", c.Score.Listen)
-		}
-		if c.TLS.Certificate == "" && !c.Score.TLSEndsInFront {
-			fail("score.listen: %s is not loopback: refused without tls.certificate (or score.tls_ends_in_front, if TLS ends in a proxy in front)", c.Score.Listen)
-		}
-	}
-	if !loopback(c.Operators.Listen) {
-		fail("operators.listen: %s is not loopback; it has no credentials, so it stays there", c.Operators.Listen)
-	}
+	c.validateListeners(fail)
 	if c.Journal.Sync != "none" && c.Journal.Sync != "group" {
 		fail("journal.sync: %q is neither none nor group", c.Journal.Sync)
 	}
@@ -243,17 +244,60 @@ func (c *Config) validate() error {
 	if c.Attempts.RetryEntries < 1024 {
 		fail("attempts.retry_entries: %d is less than 1024", c.Attempts.RetryEntries)
 	}
-	for path, d := range map[string]time.Duration{"journal.retain": c.Journal.Retain, "attempts.greatest_age": c.Attempts.GreatestAge} {
-		if d < 0 {
-			fail("%s: is negative", path)
+	for _, n := range [...]struct {
+		path  string
+		value int64
+	}{
+		{"score.max_connections", int64(c.Score.MaxConnections)}, {"journal.retain_gib", int64(c.Journal.RetainGiB)},
+		{"state.max_entities", int64(c.State.MaxEntities)}, {"journal.retain", int64(c.Journal.Retain)},
+		{"attempts.greatest_age", int64(c.Attempts.GreatestAge)},
+	} {
+		if n.value < 0 {
+			fail("%s: is negative", n.path)
 		}
 	}
-	for path, d := range map[string]time.Duration{"geo.every": c.Geo.Every, "state.snapshot_every": c.State.SnapshotEvery, "attempts.retry_window": c.Attempts.RetryWindow} {
-		if d < time.Second {
-			fail("%s: %v is less than a second", path, d)
+	for _, d := range [...]struct {
+		path  string
+		value time.Duration
+	}{{"geo.every", c.Geo.Every}, {"state.snapshot_every", c.State.SnapshotEvery}, {"attempts.retry_window", c.Attempts.RetryWindow}} {
+		if d.value < time.Second {
+			fail("%s: %v is less than a second", d.path, d.value)
 		}
 	}
-	return errors.Join(wrong...)
+	if _, err := newLog(c, io.Discard); err != nil {
+		fail("%w", err)
+	}
+	return wrong
+}
+
+// validateListeners checks addresses, and that nothing off loopback is open to
+// everyone or speaks in the clear.
+func (c *Config) validateListeners(fail func(format string, args ...any)) {
+	for _, l := range [...]struct{ path, addr string }{{"score.listen", c.Score.Listen}, {"operators.listen", c.Operators.Listen}} {
+		if _, _, err := net.SplitHostPort(l.addr); err != nil {
+			fail("%s: %q is no host:port", l.path, l.addr)
+		}
+	}
+	if !loopback(c.Score.Listen) {
+		if c.Score.Keys == "" {
+			fail("score.listen: %s is not loopback: refused without score.keys", c.Score.Listen)
+		}
+		if c.TLS.Certificate == "" && !c.Score.TLSEndsInFront {
+			fail("score.listen: %s is not loopback: refused without tls.certificate (or score.tls_ends_in_front, if TLS ends in a proxy in front)", c.Score.Listen)
+		}
+	}
+	if !loopback(c.Operators.Listen) {
+		fail("operators.listen: %s is not loopback; it has no credentials, so it stays there", c.Operators.Listen)
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		fail("tls: certificate and key go together")
+	}
+	if c.TLS.ClientCA != "" && c.TLS.Certificate == "" {
+		fail("tls.client_ca: needs tls.certificate")
+	}
+	if c.TLS.ClientCA != "" && c.Score.Keys == "" {
+		fail("tls.client_ca: needs score.keys: without a row for each certificate everyone would be let in, certificate or not")
+	}
 }
 
 // loopback reports whether an address can only be reached from this machine.

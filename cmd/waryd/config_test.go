@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -63,7 +64,14 @@ func TestRefused(t *testing.T) {
 	f("has no credentials", "-operators.listen=0.0.0.0:8081")
 	f("neither none nor group", "-journal.sync=always")
 	f("is no host:port", "-score.listen=8080")
-	f("is no int", "-node=x")
+	f("-node: \"x\" is not a whole number", "-node=x")
+	f("such as 30s", "-geo.every=5")
+	f("true or false", "-score.tls_ends_in_front=maybe")
+	f("is unknown", "-log.level=loud")
+	f("neither text nor json", "-log.format=xml")
+	f("journal.retain_gib: is negative", "-journal.retain_gib=-1")
+	f("needs score.keys", "-tls.client_ca=ca", "-tls.certificate=c", "-tls.key=k")
+	f("refused without score.keys", "-score.listen=0.0.0.0:8080", "-tls.client_ca=ca", "-tls.certificate=c", "-tls.key=k")
 	f("65535", "-node=65536")
 	f("less than a second", "-geo.every=1ms")
 	f("unexpected argument", "serve")
@@ -79,6 +87,46 @@ func TestRefused(t *testing.T) {
 	}
 	if _, _, err := load(nil, noEnv, io.Discard); err != nil {
 		t.Errorf("control: the defaults: %v", err)
+	}
+}
+
+// TestEveryDefectIsTold: who mends one thing must not be sent back for the next.
+func TestEveryDefectIsTold(t *testing.T) {
+	f := func(env map[string]string, args []string, want ...string) {
+		t.Helper()
+		_, _, err := load(args, func(k string) string { return env[k] }, io.Discard)
+		if err == nil {
+			t.Fatalf("%v was accepted", args)
+		}
+		if lines := strings.Split(err.Error(), "\n"); len(lines) != len(want) {
+			t.Errorf("%d lines, want %d:\n%v", len(lines), len(want), err)
+		}
+		for i, line := range strings.Split(err.Error(), "\n") {
+			if i < len(want) && !strings.HasPrefix(line, want[i]) {
+				t.Errorf("line %d is %q, want %q", i+1, line, want[i])
+			}
+		}
+	}
+	f(map[string]string{"WARY_GEO_EVERY": "often"}, []string{"-node=x", "-journal.segment_mib=y"}, "flag -node:", "$WARY_GEO_EVERY:", "flag -journal.segment_mib:")
+	f(nil, []string{"-node=-1", "-score.listen=0.0.0.0:1", "-operators.listen=0.0.0.0:2", "-journal.sync=x", "-geo.every=0s", "-log.level=loud"},
+		"node:", "score.listen: 0.0.0.0:1 is not loopback: refused without score.keys", "score.listen: 0.0.0.0:1 is not loopback: refused without tls",
+		"operators.listen:", "journal.sync:", "geo.every:", "log.level:")
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	var help bytes.Buffer
+	if _, _, err := load([]string{"-h"}, noEnv, &help); !errors.Is(err, flag.ErrHelp) {
+		t.Error(err)
+	}
+	for _, want := range []string{"-score.listen", "$WARY_SCORE_LISTEN", "-check"} {
+		if !strings.Contains(help.String(), want) {
+			t.Errorf("help does not name %s", want)
+		}
+	}
+	broken := func(k string) string { return map[string]string{"WARY_NODE": "x"}[k] }
+	var out bytes.Buffer
+	if err := run([]string{"-version"}, broken, &out, io.Discard); err != nil || !strings.HasPrefix(out.String(), "waryd ") {
+		t.Errorf("%q, %v: the version needs no configuration", out.String(), err)
 	}
 }
 
@@ -101,5 +149,8 @@ func TestSecretIsMadeOnce(t *testing.T) {
 	}
 	if _, err := readSecret(dir); err == nil {
 		t.Error("a broken secret was accepted")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
 	}
 }

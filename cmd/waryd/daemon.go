@@ -14,11 +14,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -36,14 +35,19 @@ const drainTimeout = 10 * time.Second
 
 // daemon is a running waryd.
 type daemon struct {
-	c      *Config
-	log    *slog.Logger
-	geo    *geoip.Database
-	engine *engine.Engine
-	api    *scoreapi.Server
-	ops    *http.Server
-	ready  atomic.Bool
-	failed chan error
+	c        *Config
+	log      *slog.Logger
+	geo      *geoip.Database
+	engine   *engine.Engine
+	gauges   *metrics.Set // of this engine; counters are the process's
+	api      *scoreapi.Server
+	listener net.Listener // of api
+	tls      atomic.Pointer[tls.Config]
+	ops      *http.Server
+	ready    atomic.Bool
+	failed   chan error
+
+	score, operators net.Addr // where it listens, port 0 resolved
 }
 
 // parts are what the configuration names, read and checked.
@@ -58,17 +62,14 @@ type parts struct {
 
 // read reads all parts and joins what is wrong with them.
 func read(c *Config) (p parts, err error) {
-	var wrong [5]error
+	var wrong [6]error
 	p.policy, wrong[0] = readPolicy(c.Policy)
 	p.model, wrong[1] = readModel(c.Model)
 	p.keys, wrong[2] = readKeys(c.Score.Keys)
 	p.proxies, wrong[3] = signals.ParseProxies(split(c.Proxies))
 	p.tls, wrong[4] = readTLS(c)
-	if err = errors.Join(wrong[:]...); err != nil {
-		return p, err
-	}
-	p.geo, err = geoip.Open(geoip.Find(c.Geo.Dir))
-	return p, err
+	p.geo, wrong[5] = geoip.Open(geoip.Find(c.Geo.Dir))
+	return p, errors.Join(wrong[:]...)
 }
 
 func split(list string) []string {
@@ -167,18 +168,28 @@ func readSecret(dir string) (out [32]byte, err error) {
 	return [32]byte(raw), nil
 }
 
+// writeSecret writes the secret whole or not at all, and never over another one:
+// with a secret cut short by a crash, nobody would be known again.
 func writeSecret(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(path), "secret.*") // mode 0600
 	if err != nil {
 		return err
 	}
+	defer os.Remove(f.Name())
 	_, err = io.WriteString(f, text)
-	return errors.Join(err, f.Sync(), f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), path)
 }
 
 // check reads everything that a start would and says what it found.
 func check(c *Config, w io.Writer) error {
 	p, err := read(c)
+	if _, missing := os.Stat(filepath.Join(c.Data, "secret")); missing == nil {
+		_, bad := readSecret(c.Data)
+		err = errors.Join(err, bad)
+	}
 	if err != nil {
 		return err
 	}
@@ -186,30 +197,52 @@ func check(c *Config, w io.Writer) error {
 	for _, f := range p.geo.Describe() {
 		fmt.Fprintf(w, "geo      %s: %s\n", f.Path, f.Type)
 	}
+	if len(p.geo.Describe()) == 0 {
+		fmt.Fprintf(w, "geo      no files in %s: decisions say degraded: geo\n", c.Geo.Dir)
+	}
 	fmt.Fprintln(w, "the configuration is good")
 	return nil
 }
 
 // start starts everything in order; what was started is stopped on an error.
-func start(c *Config, log *slog.Logger) (d *daemon, err error) {
-	d = &daemon{c: c, log: log, failed: make(chan error, 2)}
+func start(c *Config, log *slog.Logger) (_ *daemon, err error) {
+	d := &daemon{c: c, log: log, gauges: metrics.NewSet(), failed: make(chan error, 2)}
+	log.Info("starting", "version", version, "data", c.Data)
+	if err := d.startOperators(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.ops.Close())
+		}
+	}()
 	p, err := read(c)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, err
-	}
-	secret, err := readSecret(c.Data)
-	if err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	if err := d.startOperators(); err != nil {
 		return nil, err
 	}
 	d.geo = p.geo
 	if len(p.geo.Describe()) == 0 {
 		log.Warn("no geo files: decisions say degraded: geo", "dir", c.Geo.Dir)
+	}
+	if err := d.openEngine(&p); err != nil {
+		return nil, err
+	}
+	if err := d.startAPI(&p); err != nil {
+		return nil, errors.Join(err, d.engine.Close())
+	}
+	d.ready.Store(true)
+	log.Info("ready", "score", d.score.String(), "operators", d.operators.String(), "model", p.model.Version(), "policy", p.policy.Version)
+	return d, nil
+}
+
+func (d *daemon) openEngine(p *parts) error {
+	c := d.c
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	secret, err := readSecret(c.Data)
+	if err != nil {
+		return fmt.Errorf("secret: %w", err)
 	}
 	d.engine, err = engine.Open(c.Data, engine.Options{
 		Secret: secret, Node: uint16(c.Node), Locator: p.geo, Proxies: p.proxies, Model: p.model, Policy: p.policy,
@@ -217,15 +250,10 @@ func start(c *Config, log *slog.Logger) (d *daemon, err error) {
 		Journal: journalOptions(c),
 	})
 	if err != nil {
-		return nil, errors.Join(err, d.ops.Close())
+		return fmt.Errorf("data: %w", err)
 	}
-	d.engine.Metrics(metrics.GetDefaultSet())
-	if err := d.startAPI(&p); err != nil {
-		return nil, errors.Join(err, d.engine.Close(), d.ops.Close())
-	}
-	d.ready.Store(true)
-	log.Info("ready", "score", c.Score.Listen, "operators", c.Operators.Listen, "model", p.model.Version(), "policy", p.policy.Version, "version", version)
-	return d, nil
+	d.engine.Metrics(d.gauges)
+	return nil
 }
 
 func journalOptions(c *Config) journal.Options {
@@ -241,45 +269,53 @@ func (d *daemon) startAPI(p *parts) error {
 	if err != nil {
 		return fmt.Errorf("score.listen: %w", err)
 	}
+	d.score = l.Addr()
 	if p.tls != nil {
-		l = tls.NewListener(l, p.tls)
+		d.tls.Store(p.tls)
+		l = tls.NewListener(l, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return d.tls.Load(), nil }})
 	}
+	d.listener = l
 	d.api = scoreapi.New(scoreapi.Options{Engine: d.engine, Keys: p.keys, Log: d.log, MaxConnections: d.c.Score.MaxConnections})
 	go func() { d.failed <- d.api.Serve(l) }()
 	return nil
 }
 
 // run serves until it is told to stop, then stops in reverse order: open
-// requests end, memory is written to disk, the log is closed.
-func (d *daemon) run(stop context.Context) error {
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, syscall.SIGHUP)
-	defer signal.Stop(again)
+// requests end, memory is written to disk, the log is closed. What comes through
+// again makes it read policy, keys and certificates again.
+func (d *daemon) run(stop context.Context, again <-chan os.Signal) error {
 	background, cancel := context.WithCancel(stop)
 	defer cancel()
-	go d.geo.Watch(background, d.c.Geo.Every, d.log)
-	go d.keep(background)
-	var err error
-loop:
-	for {
-		select {
-		case <-stop.Done():
-			break loop
-		case err = <-d.failed:
-			break loop
-		case <-again:
-			d.reload()
-		}
-	}
+	var working sync.WaitGroup
+	working.Go(func() { d.geo.Watch(background, d.c.Geo.Every, d.log) })
+	working.Go(func() { d.keep(background) })
+	err := d.serve(stop, again)
 	d.ready.Store(false)
 	d.log.Info("stopping")
+	cancel()
 	drain, done := context.WithTimeout(context.Background(), drainTimeout)
 	defer done()
 	err = errors.Join(err, d.api.Shutdown(drain))
+	_ = d.listener.Close() // closed by now, unless the stop came before Serve began
+	working.Wait()
 	err = errors.Join(err, d.engine.Close())
 	err = errors.Join(err, d.ops.Close())
 	d.log.Info("stopped")
 	return err
+}
+
+// serve waits for the stop, or for a listener that failed.
+func (d *daemon) serve(stop context.Context, again <-chan os.Signal) error {
+	for {
+		select {
+		case <-stop.Done():
+			return nil
+		case err := <-d.failed:
+			return err
+		case <-again:
+			d.reload()
+		}
+	}
 }
 
 // keep writes snapshots and removes what retention no longer keeps.
@@ -303,20 +339,28 @@ func (d *daemon) keep(ctx context.Context) {
 	}
 }
 
-// reload reads policy and keys again; what is wrong is said and the old ones stay.
+// reload reads policy, keys and certificates again. Each is swapped on its own;
+// of one that is wrong it is said why, and the old one stays.
 func (d *daemon) reload() {
+	said := func(what string, err error) {
+		if err != nil {
+			d.log.Error(what+" not changed", "why", err)
+		}
+	}
 	p, err := readPolicy(d.c.Policy)
 	if err == nil && p.Digest != d.engine.Policy().Digest {
 		err = d.engine.SetPolicy(p)
 	}
-	if err != nil {
-		d.log.Error("policy not changed", "why", err)
-	}
+	said("policy", err)
 	k, err := readKeys(d.c.Score.Keys)
-	if err != nil {
-		d.log.Error("keys not changed", "why", err)
-		return
+	if err == nil {
+		d.api.SetKeys(k)
 	}
-	d.api.SetKeys(k)
-	d.log.Info("read again", "policy", d.engine.Policy().Version)
+	said("keys", err)
+	c, err := readTLS(d.c)
+	if err == nil && c != nil {
+		d.tls.Store(c)
+	}
+	said("certificates", err)
+	d.log.Info("read again", "policy", d.engine.Policy().Version, "digest", d.engine.Policy().Digest)
 }

@@ -28,7 +28,7 @@ func main() {
 }
 
 func run(args []string, env func(string) string, stdout, stderr io.Writer) error {
-	c, o, err := load(args, env, stderr)
+	c, o, err := load(args, env, stdout)
 	if err != nil {
 		return err
 	}
@@ -46,11 +46,15 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) error
 	}
 	stop, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
+	context.AfterFunc(stop, cancel) // a second signal ends the process at once
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
 	d, err := start(c, log)
 	if err != nil {
 		return err
 	}
-	return d.run(stop)
+	return d.run(stop, again)
 }
 
 func newLog(c *Config, w io.Writer) (*slog.Logger, error) {

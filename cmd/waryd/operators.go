@@ -20,11 +20,15 @@ func (d *daemon) startOperators() error {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", d.readyz)
 	mux.HandleFunc("GET /version", d.version)
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { metrics.WritePrometheus(w, true) })
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		d.gauges.WritePrometheus(w)
+		metrics.WritePrometheus(w, true)
+	})
 	l, err := net.Listen("tcp", d.c.Operators.Listen)
 	if err != nil {
 		return fmt.Errorf("operators.listen: %w", err)
 	}
+	d.operators = l.Addr()
 	d.ops = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	go func() {
 		if err := d.ops.Serve(l); !errors.Is(err, http.ErrServerClosed) {

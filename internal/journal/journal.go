@@ -1,31 +1,37 @@
 // Package journal answers: what happened, in which order?
 //
 // It is a segmented, append-only log on local disk: [Open] a folder, [Log.Append]
-// facts, [Log.Read] one by its address, range over [Log.Records]. It knows nothing
-// of what the facts mean.
+// facts, [Log.Read] one by its address, range over [Log.Records], [Verify] the
+// whole. It knows nothing of what the facts mean.
 //
 // Invariants:
 //
-//  1. A segment is a header and whole records. When Append returns nil, the
-//     record has been given to the operating system by one write(2); with
-//     SyncGroup it is on disk too.
-//  2. A failed or short write is taken back by truncation before anything else is
-//     written. While that fails the log refuses appends, and tries again at the
-//     next one: no garbage ever stands before a good record.
-//  3. Every record carries the first 16 bytes of a SHA-256 chain over all records
-//     before it; a segment's header carries the whole chain value that it
-//     continues. A record that is changed, removed or moved breaks the chain.
-//  4. Only the tail of the last segment can be torn. Open cuts it back to the last
-//     whole record and counts what it cut. Damage anywhere else is an error.
+//  1. Whole. A segment is a header and whole records. Append returns nil only
+//     after write(2) has given the record to the operating system (SyncNone: it
+//     survives a kill) or after it is on disk (SyncGroup: it survives power loss).
+//  2. Taken back. What a failed or short write left is truncated away before
+//     anything else is written, and so is, with SyncGroup, everything that a failed
+//     sync may have lost: all of it is still waiting, and is told. While that cannot
+//     be done the log refuses appends, and tries again at each: garbage never stands
+//     before a good record, and an append that failed is never found later.
+//  3. Chained. Every record carries the first half of a SHA-256 chain over all
+//     records before it; a segment's header carries the whole value it continues.
+//     A record that is changed, removed, exchanged or moved breaks the chain.
+//  4. Torn only at the end. What a crash can leave is an unfinished record after
+//     which nothing whole stands, at the end of the last segment, or a last
+//     segment without a header. Open cuts that and counts it. Anything else is
+//     damage: a [DamageError] that names segment and offset, and nothing is cut.
+//  5. Recoverable at its beginning. Retention removes whole segments, oldest
+//     first, each only once the next one's header is on disk.
+//
+// The chain has no key. It shows every change to whoever knows a later chain
+// value, such as the head that [Verify] reports and a signed checkpoint keeps; who
+// may write the files can make a new chain from any record on, or end it earlier.
 package journal
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/crc32"
 	"os"
 	"sync"
 	"time"
@@ -69,32 +75,45 @@ var (
 	ErrClosed   = errors.New("journal: closed")
 )
 
+// DamageError says where a log does not hold and why.
+type DamageError struct {
+	At  Address
+	Why string
+}
+
+// Error names segment, offset and reason.
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("journal: segment %d, offset %d: %s", e.At.Segment, e.At.Offset, e.Why)
+}
+
 // Options of a log. The zero value works.
 type Options struct {
-	SegmentBytes int64         // default 64 MiB, at most 4 GiB - 1
-	MaxRecord    int           // bytes of a payload, default 1 MiB
-	Sync         SyncMode      // default SyncNone
-	RetainAge    time.Duration // 0 keeps everything
-	RetainBytes  int64         // 0 keeps everything
-	Now          func() time.Time
+	SegmentBytes int64            // of a file; default 64 MiB, less than 4 GiB
+	MaxRecord    int              // bytes of a payload; default 1 MiB, at most 64 MiB
+	Sync         SyncMode         // default SyncNone
+	RetainAge    time.Duration    // 0 keeps everything
+	RetainBytes  int64            // 0 keeps everything
+	Now          func() time.Time // for retention; default time.Now
 
 	openFile func(path string, flag int) (file, error) // tests make writes fail
 }
 
-// file is what the log needs of a segment's file.
+// file is what the log needs of a segment that it writes.
 type file interface {
 	WriteAt(b []byte, off int64) (int, error)
-	ReadAt(b []byte, off int64) (int, error)
 	Truncate(size int64) error
 	Sync() error
 	Close() error
 }
 
-func (o *Options) defaults() {
-	if o.SegmentBytes <= 0 || o.SegmentBytes > 1<<32-1 {
+// longestRecord bounds what a reader takes for the length of a payload.
+const longestRecord = 64 << 20
+
+func (o *Options) defaults() error {
+	if o.SegmentBytes == 0 {
 		o.SegmentBytes = 64 << 20
 	}
-	if o.MaxRecord <= 0 {
+	if o.MaxRecord == 0 {
 		o.MaxRecord = 1 << 20
 	}
 	if o.Now == nil {
@@ -103,48 +122,25 @@ func (o *Options) defaults() {
 	if o.openFile == nil {
 		o.openFile = func(path string, flag int) (file, error) { return os.OpenFile(path, flag, 0o600) }
 	}
+	switch {
+	case o.SegmentBytes < 0 || o.SegmentBytes >= 1<<32:
+		return fmt.Errorf("journal: segments of %d bytes: must be less than 4 GiB", o.SegmentBytes)
+	case o.MaxRecord < 0 || o.MaxRecord > longestRecord:
+		return fmt.Errorf("journal: records of %d bytes: at most %d", o.MaxRecord, longestRecord)
+	case o.Sync > SyncGroup:
+		return fmt.Errorf("journal: sync mode %d is not known", o.Sync)
+	}
+	return nil
 }
 
 // Stats are counts since Open.
 type Stats struct {
-	Records      uint64 // appended
-	Bytes        uint64 // appended
+	Records      uint64 // acknowledged
+	Bytes        uint64 // of these records
 	TornBytes    uint64 // cut from the tail at Open
-	FailedWrites uint64
-	Segments     int // on disk now
+	FailedWrites uint64 // writes, syncs and new segments that failed
+	Segments     int    // on disk now
 }
-
-const (
-	magic       = "WARYLOG1"
-	headerBytes = 8 + 4 + 32 + 4             // magic, segment number, chain, CRC
-	chainBytes  = 16                         // of the chain value, in a record
-	recordHead  = 4 + 4 + 1 + 8 + chainBytes // length, CRC, kind, time, chain
-)
-
-// chain is the running hash over records.
-type chain struct {
-	value [sha256.Size]byte
-	sum   [sha256.Size]byte // here, so that it does not escape at every record
-	hash  hash.Hash
-}
-
-// next returns the chain value after a record's kind, time and payload.
-func (c *chain) next(kindTime, payload []byte) [sha256.Size]byte {
-	if c.hash == nil {
-		c.hash = sha256.New()
-	}
-	c.hash.Reset()
-	c.hash.Write(c.value[:])
-	c.hash.Write(kindTime)
-	c.hash.Write(payload)
-	c.hash.Sum(c.sum[:0])
-	return c.sum
-}
-
-// castagnoli returns the table of CRC32C, which the library keeps.
-func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
-
-func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli()) }
 
 // Log is an open log. All methods are safe for concurrent use.
 type Log struct {
@@ -153,153 +149,64 @@ type Log struct {
 	lock *os.File
 
 	mu      sync.Mutex
+	changed sync.Cond // syncing, rounds, unsettled
 	active  file
-	segment uint32
-	size    int64 // whole records end here
-	dirty   bool  // bytes beyond size may stand in the file
-	chain   chain
-	buf     []byte
+	header  header // of the active segment
+	end     mark   // whole records end here, and the next one goes here
+	durable mark   // with SyncGroup: what is on disk; else not used
+	dirty   bool   // bytes after end may stand in the file
+	stray   string // a segment that could not be begun and not be removed
+	frame   []byte // the record that is being built
 	closed  bool
-	stats   Stats
 	pin     Address
-	hasPin  bool
-	group   group
+	pinned  bool
+	torn    uint64
+	failed  uint64
+	kept    int // segments on disk
 
-	readers sync.RWMutex // guards open: read-only handles by segment
-	open    map[uint32]*os.File
+	round     *round // of the appends that wait for the next sync
+	syncing   bool
+	unsettled []file // finished segments that are not yet on disk
+
+	retiring sync.Mutex // one retention at a time
+
+	readers sync.RWMutex // guards open
+	open    map[uint32]*segment
 }
 
-// Append writes one record. The payload is copied. It is safe for concurrent use
-// and allocates nothing in steady state.
-func (l *Log) Append(kind Kind, when time.Time, payload []byte) (Address, error) {
-	if len(payload) > l.o.MaxRecord {
-		return Address{}, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(payload), l.o.MaxRecord)
+// mark is a place in the active segment, and what was appended up to there.
+type mark struct {
+	size           int64
+	chain          chain
+	records, bytes uint64
+}
+
+// visible is the mark up to which records are acknowledged.
+func (l *Log) visible() *mark {
+	if l.o.Sync == SyncGroup {
+		return &l.durable
 	}
+	return &l.end
+}
+
+// acknowledged returns the address after the last acknowledged record.
+func (l *Log) acknowledged() Address {
 	l.mu.Lock()
-	at, err := l.append(kind, when, payload)
-	l.mu.Unlock()
-	if err != nil || l.o.Sync == SyncNone {
-		return at, err
-	}
-	return at, l.synced()
-}
-
-func (l *Log) append(kind Kind, when time.Time, payload []byte) (Address, error) {
-	if l.closed {
-		return Address{}, ErrClosed
-	}
-	if err := l.repair(); err != nil {
-		l.stats.FailedWrites++
-		return Address{}, err
-	}
-	if l.size+int64(recordHead+len(payload)) > l.o.SegmentBytes && l.size > headerBytes {
-		if err := l.rotate(); err != nil {
-			l.stats.FailedWrites++
-			return Address{}, fmt.Errorf("journal: next segment: %w", err)
-		}
-	}
-	b := append(l.buf[:0], make([]byte, recordHead)...)
-	b[8] = byte(kind)
-	binary.LittleEndian.PutUint64(b[9:], uint64(when.UnixNano()))
-	next := l.chain.next(b[8:17], payload)
-	copy(b[17:], next[:chainBytes])
-	b = append(b, payload...)
-	binary.LittleEndian.PutUint32(b[0:], uint32(len(payload)))
-	binary.LittleEndian.PutUint32(b[4:], checksum(b[8:]))
-	l.buf = b
-	l.dirty = true
-	n, err := l.active.WriteAt(b, l.size)
-	if err == nil && n < len(b) {
-		err = errors.New("short write")
-	}
-	if err != nil {
-		l.stats.FailedWrites++
-		_ = l.repair() // if it fails, the next append tries again
-		return Address{}, fmt.Errorf("journal: write: %w", err)
-	}
-	l.dirty = false
-	at := Address{l.segment, uint32(l.size)}
-	l.size += int64(len(b))
-	l.chain.value = next
-	l.stats.Records++
-	l.stats.Bytes += uint64(len(b))
-	return at, nil
-}
-
-// repair takes back what a failed write may have left (invariant 2).
-func (l *Log) repair() error {
-	if !l.dirty {
-		return nil
-	}
-	if err := l.active.Truncate(l.size); err != nil {
-		return fmt.Errorf("journal: take back a failed write: %w", err)
-	}
-	l.dirty = false
-	return nil
+	defer l.mu.Unlock()
+	return Address{l.header.segment, uint32(l.visible().size)}
 }
 
 // End returns where the next record will go at the earliest.
 func (l *Log) End() Address {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Address{l.segment, uint32(l.size)}
+	return Address{l.header.segment, uint32(l.end.size)}
 }
 
 // Stats returns counts since Open.
 func (l *Log) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.stats
-}
-
-// group lets appends at the same time share a sync: who comes while one runs
-// waits for the next, which covers everyone who came before it began.
-type group struct {
-	mu      sync.Mutex
-	running bool
-	next    *round
-}
-
-type round struct {
-	done chan struct{}
-	err  error
-}
-
-// synced returns when everything appended before the call is on disk.
-func (l *Log) synced() error {
-	g := &l.group
-	g.mu.Lock()
-	if g.next == nil {
-		g.next = &round{done: make(chan struct{})}
-	}
-	mine := g.next
-	if !g.running {
-		g.running = true
-		go l.syncRounds()
-	}
-	g.mu.Unlock()
-	<-mine.done
-	return mine.err
-}
-
-// syncRounds syncs for as long as someone waits. A segment is synced before the
-// next one is begun, so the active file is all there is to sync.
-func (l *Log) syncRounds() {
-	g := &l.group
-	g.mu.Lock()
-	for g.next != nil {
-		r := g.next
-		g.next = nil
-		g.mu.Unlock()
-		l.mu.Lock()
-		f := l.active
-		l.mu.Unlock()
-		if err := f.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
-			r.err = fmt.Errorf("journal: sync: %w", err)
-		}
-		close(r.done)
-		g.mu.Lock()
-	}
-	g.running = false
-	g.mu.Unlock()
+	done := l.visible()
+	return Stats{Records: done.records, Bytes: done.bytes, TornBytes: l.torn, FailedWrites: l.failed, Segments: l.kept}
 }

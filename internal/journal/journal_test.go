@@ -2,12 +2,15 @@ package journal
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +26,13 @@ func mustOpen(t testing.TB, dir string, o Options) *Log {
 		t.Fatal(err)
 	}
 	return l
+}
+
+func mustClose(t testing.TB, l *Log) {
+	t.Helper()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func mustAppend(t testing.TB, l *Log, payload string) Address {
@@ -45,11 +55,24 @@ func payloads(dir string) (out []string, err error) {
 	return out, nil
 }
 
+func wantPayloads(t testing.TB, dir string, want ...string) {
+	t.Helper()
+	if got, err := payloads(dir); err != nil || !slices.Equal(got, want) {
+		t.Errorf("the log holds %q, %v, want %q", got, err, want)
+	}
+	if _, err := Verify(dir, nil); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+}
+
 func TestRoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	l := mustOpen(t, dir, Options{SegmentBytes: 400})
 	var at []Address
 	for i := range 40 {
+		if i > 0 && l.End().Less(at[i-1]) {
+			t.Fatal("the end lies before the last record")
+		}
 		at = append(at, mustAppend(t, l, fmt.Sprint("fact ", i)))
 	}
 	if at[39].Segment < 5 {
@@ -57,59 +80,177 @@ func TestRoundTrip(t *testing.T) {
 	}
 	check := func(l *Log) {
 		t.Helper()
+		var buf []byte
 		for i, a := range at {
-			rec, err := l.Read(a, nil)
+			rec, err := l.Read(a, buf)
 			if err != nil || string(rec.Payload) != fmt.Sprint("fact ", i) || rec.Kind != 7 || !rec.Time.Equal(testTime) || rec.At != a {
 				t.Fatalf("read %v: %+v, %v", a, rec, err)
 			}
+			buf = rec.Payload
 		}
 		i := 17
 		for rec, err := range l.Records(at[17]) {
-			if err != nil || rec.At != at[i] {
+			if err != nil || rec.At != at[i] || string(rec.Payload) != fmt.Sprint("fact ", i) {
 				t.Fatalf("record %d: %v at %v, want %v", i, err, rec.At, at[i])
 			}
 			i++
 		}
-		if i != 40 {
-			t.Fatalf("reading ended at %d", i)
+		if i != len(at) {
+			t.Fatalf("reading ended at %d of %d", i, len(at))
+		}
+		for range l.Records(l.End()) {
+			t.Fatal("there is a record at the end")
 		}
 	}
 	check(l)
 	if _, err := Open(dir, Options{}); err == nil {
 		t.Error("a log was opened twice")
 	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	mustClose(t, l)
 	if _, err := l.Append(1, testTime, nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("append to a closed log: %v", err)
+	}
+	if _, err := l.Read(at[0], nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("read of a closed log: %v", err)
+	}
+	if err := l.Close(); !errors.Is(err, ErrClosed) {
+		t.Errorf("closed twice: %v", err)
 	}
 	l = mustOpen(t, dir, Options{SegmentBytes: 400})
 	defer l.Close()
 	check(l)
 	at = append(at, mustAppend(t, l, "fact 40"))
-	for _, bad := range []Address{{}, {1, 0}, {1, 5}, {at[40].Segment, at[40].Offset + 1}, {99, 48}, {2, 1 << 31}} {
+	check(l)
+	for _, bad := range []Address{{}, {0, 60}, {1, 0}, {1, 5}, {at[40].Segment, at[40].Offset + 1}, {at[3].Segment, at[3].Offset - 1}, {99, headerBytes}, {2, 1 << 31}, l.End()} {
 		if _, err := l.Read(bad, nil); !errors.Is(err, ErrNotFound) {
 			t.Errorf("read %v: %v, want ErrNotFound", bad, err)
 		}
 	}
-	if _, err := l.Append(1, testTime, make([]byte, 1<<20+1)); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("a record that is too large: %v", err)
-	}
-	r, err := Verify(dir, nil)
-	if err != nil || r.Records != 41 || r.Last != at[40] {
-		t.Errorf("verify: %+v, %v", r, err)
+	told := int64(0)
+	r, err := Verify(dir, func(done, total int64) { told = done })
+	if err != nil || r.Records != 41 || r.First != at[0] || r.Last != at[40] || r.Segments != int(at[40].Segment) || told != r.Bytes || r.TornTail != 0 {
+		t.Errorf("verify: %+v, %v, told of %d bytes", r, err, told)
 	}
 }
 
-// TestConcurrent: everything that was acknowledged is there, once.
+func TestLimits(t *testing.T) {
+	for _, o := range []Options{{SegmentBytes: -1}, {SegmentBytes: 1 << 32}, {MaxRecord: -1}, {MaxRecord: 64<<20 + 1}, {Sync: 2}} {
+		if _, err := Open(t.TempDir(), o); err == nil {
+			t.Errorf("%+v is taken", o)
+		}
+	}
+	dir := t.TempDir()
+	l := mustOpen(t, dir, Options{MaxRecord: 1000, SegmentBytes: 300})
+	if _, err := l.Append(1, testTime, make([]byte, 1001)); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a record that is too large: %v", err)
+	}
+	for _, when := range []time.Time{{}, time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if _, err := l.Append(1, when, nil); err == nil {
+			t.Errorf("%v is taken, which nanoseconds cannot say", when)
+		}
+	}
+	for _, n := range []int{1000, 0, 1000, 1000, 1} { // larger than a segment: one of its own
+		at, err := l.Append(math.MaxUint8, time.Unix(-1, 5), bytes.Repeat([]byte{9}, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec, err := l.Read(at, nil)
+		if err != nil || len(rec.Payload) != n || rec.Kind != math.MaxUint8 || !rec.Time.Equal(time.Unix(-1, 5)) {
+			t.Errorf("%d bytes: %+v, %v", n, rec, err)
+		}
+	}
+	mustClose(t, l)
+	if r, err := Verify(dir, nil); err != nil || r.Records != 5 || r.Segments != 5 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// crc32c is the definition, bit by bit: reflected polynomial 0x82F63B78 (RFC 3720, appendix B.4).
+func crc32c(crc uint32, b []byte) uint32 {
+	crc = ^crc
+	for _, c := range b {
+		crc ^= uint32(c)
+		for range 8 {
+			crc = crc>>1 ^ 0x82F63B78*(crc&1)
+		}
+	}
+	return ^crc
+}
+
+// TestFormat builds a segment from the description in format.go.
+func TestFormat(t *testing.T) {
+	if got := crc32c(0, make([]byte, 32)); got != 0x8A9136AA { // RFC 3720, appendix B.4
+		t.Fatalf("oracle: %#x", got)
+	}
+	le := binary.LittleEndian
+	want := append([]byte("wary.log"), 1, 0, 0, 0, 1, 0, 0, 0)
+	want = le.AppendUint64(want, 99)
+	want = append(want, make([]byte, 32)...)
+	seed := crc32c(0, want)
+	want = le.AppendUint32(want, seed)
+	var h [32]byte
+	for _, payload := range []string{"first", "", "third"} {
+		body := le.AppendUint32(nil, uint32(len(payload)))
+		body = append(body, 7)
+		body = le.AppendUint64(body, 1_780_000_000_000_000_123)
+		head := body[:len(body):len(body)]
+		h = sha256.Sum256(slices.Concat(h[:], body, []byte(payload)))
+		head = slices.Concat(le.AppendUint32(nil, crc32c(0, []byte(payload))), h[:16], head)
+		want = le.AppendUint32(want, crc32c(seed^uint32(len(want)), head))
+		want = append(append(want, head...), payload...)
+	}
+	dir := t.TempDir()
+	l := mustOpen(t, dir, Options{Now: func() time.Time { return time.Unix(0, 99) }})
+	for _, payload := range []string{"first", "", "third"} {
+		mustAppend(t, l, payload)
+	}
+	mustClose(t, l)
+	if got, err := os.ReadFile(filepath.Join(dir, "00000001.wal")); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%v\n got %x\nwant %x", err, got, want)
+	}
+	if r, err := Verify(dir, nil); err != nil || r.Head != fmt.Sprintf("%x", h) {
+		t.Errorf("head %s, want %x, %v", r.Head, h, err)
+	}
+}
+
+// TestConcurrent: everything that was acknowledged is there, once, while others
+// read, verify and retire.
 func TestConcurrent(t *testing.T) {
 	for _, mode := range []SyncMode{SyncNone, SyncGroup} {
 		dir := t.TempDir()
-		l := mustOpen(t, dir, Options{SegmentBytes: 4096, Sync: mode})
-		var wg sync.WaitGroup
+		l := mustOpen(t, dir, Options{SegmentBytes: 4096, Sync: mode, RetainBytes: 8192})
+		l.Pin(Address{})
+		var writers, others sync.WaitGroup
+		stop := make(chan struct{})
+		for _, look := range []func() error{
+			func() error { _, err := Verify(dir, nil); return err },
+			func() error { _, err := l.Retire(); l.Stats(); return err },
+			func() error { _, err := payloads(dir); return err },
+			func() error {
+				for _, err := range l.Records(Address{}) {
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		} {
+			others.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						if err := look(); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				}
+			})
+		}
 		for g := range 8 {
-			wg.Go(func() {
+			writers.Go(func() {
 				for i := range 50 {
 					want := fmt.Sprint(g, "/", i)
 					at, err := l.Append(1, testTime, []byte(want))
@@ -123,10 +264,13 @@ func TestConcurrent(t *testing.T) {
 				}
 			})
 		}
-		wg.Wait()
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
+		writers.Wait()
+		close(stop)
+		others.Wait()
+		if s := l.Stats(); s.Records != 400 || s.FailedWrites != 0 {
+			t.Errorf("%+v", s)
 		}
+		mustClose(t, l)
 		got, err := payloads(dir)
 		seen := map[string]int{}
 		for _, p := range got {
@@ -138,401 +282,116 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// TestTornTail cuts the last segment at every byte of its last record: the record
-// is gone, the others stay, and appending goes on.
-func TestTornTail(t *testing.T) {
-	dir := t.TempDir()
-	l := mustOpen(t, dir, Options{})
-	mustAppend(t, l, "one")
-	last := mustAppend(t, l, "the last")
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	path := segmentPath(dir, 1)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for cut := int(last.Offset); cut < len(whole); cut++ {
-		for _, filler := range [][]byte{nil, make([]byte, 20)} { // as a kill leaves it, and as power loss can
-			if err := os.WriteFile(path, append(bytes.Clone(whole[:cut]), filler...), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := Verify(dir, nil); err != nil {
-				t.Errorf("cut at %d: verify: %v", cut, err)
-			}
-			l := mustOpen(t, dir, Options{})
-			if got, want := l.Stats().TornBytes, uint64(cut+len(filler)-int(last.Offset)); got != want {
-				t.Errorf("cut at %d: %d torn bytes, want %d", cut, got, want)
-			}
-			mustAppend(t, l, "after")
-			if err := l.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if got, err := payloads(dir); err != nil || fmt.Sprint(got) != "[one after]" {
-				t.Errorf("cut at %d: %v, %v", cut, got, err)
-			}
-		}
-	}
-	for cut := range headerBytes { // the crash was before the header
-		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		l := mustOpen(t, dir, Options{})
-		mustAppend(t, l, "anew")
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// threeSegments makes a log whose files the tests damage.
-func threeSegments(t *testing.T) (dir string, end Address) {
-	t.Helper()
-	dir = t.TempDir()
-	l := mustOpen(t, dir, Options{SegmentBytes: 200})
-	for i := range 9 {
-		mustAppend(t, l, fmt.Sprint("record number ", i))
-	}
-	end = l.End()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Verify(dir, nil); err != nil {
-		t.Fatalf("control: %v", err)
-	}
-	return dir, end
-}
-
-// TestEveryBitIsWatched flips each bit of each file: Verify sees it, but for the
-// last record, which then looks like a torn write and is reported as such.
-func TestEveryBitIsWatched(t *testing.T) {
-	dir, end := threeSegments(t)
-	for n := uint32(1); n <= end.Segment; n++ {
-		path := segmentPath(dir, n)
-		whole, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range whole {
-			bad := bytes.Clone(whole)
-			bad[i] ^= 1 << (i % 8)
-			if err := os.WriteFile(path, bad, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			r, err := Verify(dir, nil)
-			if err == nil && (n != end.Segment || r.TornTail == 0) {
-				t.Errorf("segment %d: byte %d changed, and nobody noticed: %+v", n, i, r)
-			}
-		}
-		if err := os.WriteFile(path, whole, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// TestRecordsCannotMove: one taken out, two exchanged, a segment missing or cut.
-func TestRecordsCannotMove(t *testing.T) {
-	const record = recordHead + len("record number 0")
-	f := func(name string, damage func(dir string)) {
-		t.Helper()
-		dir, _ := threeSegments(t)
-		damage(dir)
-		var d *DamageError
-		if _, err := Verify(dir, nil); !errors.As(err, &d) {
-			t.Errorf("%s: verify: %v, want a DamageError", name, err)
-		}
-		if _, err := payloads(dir); name != "segment missing" && err == nil {
-			t.Errorf("%s: read without an error", name)
-		}
-	}
-	edit := func(change func([]byte) []byte) func(string) {
-		return func(dir string) {
-			b, err := os.ReadFile(segmentPath(dir, 2))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(segmentPath(dir, 2), change(b), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	f("removed", edit(func(b []byte) []byte { return append(b[:headerBytes:headerBytes], b[headerBytes+record:]...) }))
-	f("exchanged", edit(func(b []byte) []byte {
-		c := bytes.Clone(b)
-		copy(c[headerBytes:], b[headerBytes+record:headerBytes+2*record])
-		copy(c[headerBytes+record:], b[headerBytes:headerBytes+record])
-		return c
-	}))
-	f("cut in the middle of the log", edit(func(b []byte) []byte { return b[:len(b)-3] }))
-	f("segment missing", func(dir string) {
-		if err := os.Remove(segmentPath(dir, 2)); err != nil {
-			t.Fatal(err)
-		}
-	})
-	dir, _ := threeSegments(t)
-	if err := os.Remove(segmentPath(dir, 2)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(dir, Options{}); err == nil {
-		t.Error("a log with a missing segment was opened")
-	}
-}
-
-// TestDamageBeforeGoodRecords: what is not the tail is never cut silently.
-func TestDamageBeforeGoodRecords(t *testing.T) {
-	dir := t.TempDir()
-	l := mustOpen(t, dir, Options{})
-	mustAppend(t, l, "one")
-	at := mustAppend(t, l, "two")
-	mustAppend(t, l, "three")
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(segmentPath(dir, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b[at.Offset+recordHead] ^= 1
-	if err := os.WriteFile(segmentPath(dir, 1), b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var d *DamageError
-	if _, err := Open(dir, Options{}); !errors.As(err, &d) || d.At != at {
-		t.Errorf("open: %v, want damage at %v", err, at)
-	}
-}
-
-func TestRetire(t *testing.T) {
-	dir, end := threeSegments(t)
-	old := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(segmentPath(dir, 1), old, old); err != nil {
-		t.Fatal(err)
-	}
-	l := mustOpen(t, dir, Options{SegmentBytes: 200, RetainAge: time.Minute})
-	l.Pin(Address{1, headerBytes})
-	if n, err := l.Retire(); n != 0 || err != nil {
-		t.Errorf("removed %d pinned segments, %v", n, err)
-	}
-	l.Pin(end)
-	if n, err := l.Retire(); n != 1 || err != nil {
-		t.Errorf("removed %d segments, want 1, %v", n, err)
-	}
-	if _, err := l.Read(Address{1, headerBytes}, nil); !errors.Is(err, ErrNotFound) {
-		t.Errorf("a retired record: %v, want ErrNotFound", err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := Verify(dir, nil); err != nil || r.Segments != int(end.Segment)-1 {
-		t.Errorf("after retention: %+v, %v", r, err)
-	}
-	l = mustOpen(t, dir, Options{SegmentBytes: 200, RetainBytes: 1})
-	defer l.Close()
-	if n, err := l.Retire(); n != int(end.Segment)-2 || err != nil {
-		t.Errorf("removed %d segments, want all but the active one, %v", n, err)
-	}
-}
-
-// brittle is a file on a disk that fills up.
-type brittle struct {
-	file
-	disk *disk
-}
-
-type disk struct {
-	room         int // bytes that can still be written
-	keepsRemains bool
-}
-
-func (b *brittle) WriteAt(p []byte, off int64) (int, error) {
-	if len(p) <= b.disk.room {
-		b.disk.room -= len(p)
-		return b.file.WriteAt(p, off)
-	}
-	n, err := b.file.WriteAt(p[:b.disk.room], off)
-	b.disk.room = 0
-	return n, errors.Join(err, syscall.ENOSPC)
-}
-
-func (b *brittle) Truncate(size int64) error {
-	if b.disk.keepsRemains {
-		return syscall.EIO
-	}
-	return b.file.Truncate(size)
-}
-
-// TestFullDisk: what is not written is not acknowledged, nothing stands between
-// good records, and with space again appends work again.
-func TestFullDisk(t *testing.T) {
-	for _, keepsRemains := range []bool{false, true} {
-		dir := t.TempDir()
-		d := &disk{room: 1 << 20}
-		o := Options{}
-		o.defaults()
-		plain := o.openFile
-		o.openFile = func(path string, flag int) (file, error) {
-			f, err := plain(path, flag)
-			return &brittle{f, d}, err
-		}
-		l := mustOpen(t, dir, o)
-		mustAppend(t, l, "before")
-		d.room, d.keepsRemains = 20, keepsRemains
-		for range 3 {
-			if _, err := l.Append(1, testTime, []byte("lost")); err == nil {
-				t.Fatal("a record that was not written is acknowledged")
-			}
-			if rec, err := l.Read(l.End(), nil); err == nil {
-				t.Fatalf("reads %q where nothing was written", rec.Payload)
-			}
-		}
-		if l.Stats().FailedWrites != 3 {
-			t.Errorf("%d failed writes, want 3", l.Stats().FailedWrites)
-		}
-		d.room, d.keepsRemains = 1<<20, false
-		mustAppend(t, l, "after")
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := payloads(dir); err != nil || fmt.Sprint(got) != "[before after]" {
-			t.Errorf("remains kept %v: %v, %v", keepsRemains, got, err)
-		}
-		if _, err := Verify(dir, nil); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// TestRealFullDisk does the same on a file system of 64 KiB, where the test may mount one.
-func TestRealFullDisk(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "small")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("cannot mount a small file system: %v", err)
-	}
-	defer syscall.Unmount(dir, syscall.MNT_DETACH)
-	l := mustOpen(t, dir, Options{})
-	payload := bytes.Repeat([]byte("x"), 1000)
-	good := 0
-	for ; ; good++ {
-		if _, err := l.Append(1, testTime, payload); err != nil {
-			if !errors.Is(err, syscall.ENOSPC) {
-				t.Fatal(err)
-			}
-			break
-		}
-	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=128k"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.Append(1, testTime, payload); err != nil {
-		t.Fatalf("with space again: %v", err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := Verify(dir, nil); err != nil || r.Records != good+1 {
-		t.Errorf("%+v, %v, want %d records", r, err, good+1)
-	}
-}
-
-// TestModel holds a log that is reopened, torn and rotated against a slice.
+// TestModel holds a log that is reopened, torn, rotated, retired and written to a
+// failing disk against a slice.
 func TestModel(t *testing.T) {
+	type entry struct {
+		at      Address
+		payload string
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {
 			rt.Fatal(err)
 		}
-		o := Options{SegmentBytes: int64(rapid.IntRange(100, 600).Draw(rt, "segment"))}
+		d := &disk{room: 1 << 30}
+		o := Options{SegmentBytes: int64(rapid.IntRange(150, 900).Draw(rt, "segment")), RetainBytes: 1200}
+		o.Sync = SyncMode(rapid.IntRange(0, 1).Draw(rt, "sync"))
+		o.openFile = d.openFile
 		l := mustOpen(t, dir, o)
-		var want []string
+		var want []entry
 		for i := range rapid.IntRange(1, 40).Draw(rt, "steps") {
-			switch rapid.IntRange(0, 9).Draw(rt, "step") {
+			payload := fmt.Sprint(i, bytes.Repeat([]byte{'x'}, rapid.IntRange(0, 30).Draw(rt, "length")))
+			switch rapid.IntRange(0, 12).Draw(rt, "step") {
 			case 0:
-				if err := l.Close(); err != nil {
-					rt.Fatal(err)
-				}
+				mustClose(t, l)
 				l = mustOpen(t, dir, o)
 			case 1: // a write that was interrupted
 				end := l.End()
-				if err := l.Close(); err != nil {
+				mustClose(t, l)
+				remains := rapid.SliceOfN(rapid.Byte(), 0, 60).Draw(rt, "remains")
+				appendTo(t, segmentPath(dir, end.Segment), remains)
+				l = mustOpen(t, dir, o)
+				if got := l.Stats().TornBytes; got != uint64(len(remains)) {
+					rt.Fatalf("%d torn bytes, want %d", got, len(remains))
+				}
+			case 2: // the disk is full
+				d.room = rapid.IntRange(0, 36).Draw(rt, "room")
+				d.stuck = rapid.Bool().Draw(rt, "stuck")
+				if _, err := l.Append(1, testTime, []byte("lost")); err == nil {
+					rt.Fatal("a record that was not written is acknowledged")
+				}
+				d.room, d.stuck = 1<<30, false
+			case 3:
+				if _, err := l.Retire(); err != nil {
 					rt.Fatal(err)
 				}
-				f, err := os.OpenFile(segmentPath(dir, end.Segment), os.O_WRONLY|os.O_APPEND, 0)
+				first, err := segments(dir)
 				if err != nil {
 					rt.Fatal(err)
 				}
-				_, err = f.Write(rapid.SliceOfN(rapid.Byte(), 0, 60).Draw(rt, "remains"))
-				if err = errors.Join(err, f.Close()); err != nil {
-					rt.Fatal(err)
-				}
-				l = mustOpen(t, dir, o)
+				want = slices.DeleteFunc(want, func(e entry) bool { return e.at.Segment < first[0] })
 			default:
-				p := fmt.Sprint(i, bytes.Repeat([]byte{'x'}, rapid.IntRange(0, 30).Draw(rt, "length")))
-				mustAppend(t, l, p)
-				want = append(want, p)
+				want = append(want, entry{mustAppend(t, l, payload), payload})
 			}
 		}
-		if err := l.Close(); err != nil {
-			rt.Fatal(err)
+		for _, e := range want {
+			if rec, err := l.Read(e.at, nil); err != nil || string(rec.Payload) != e.payload {
+				rt.Fatalf("read %v: %q, %v, want %q", e.at, rec.Payload, err, e.payload)
+			}
 		}
-		if got, err := payloads(dir); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-			rt.Fatalf("got %v, %v, want %v", got, err, want)
+		mustClose(t, l)
+		i := 0
+		for rec, err := range Records(dir, Address{}) {
+			if err != nil || i >= len(want) || rec.At != want[i].at || string(rec.Payload) != want[i].payload {
+				rt.Fatalf("record %d is %q at %v, %v", i, rec.Payload, rec.At, err)
+			}
+			i++
+		}
+		if i != len(want) {
+			rt.Fatalf("%d records, want %d", i, len(want))
 		}
 	})
 }
 
-func TestAppendAllocates(t *testing.T) {
+func appendTo(t testing.TB, path string, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNothingAllocates(t *testing.T) {
 	l := mustOpen(t, t.TempDir(), Options{})
 	defer l.Close()
 	payload := make([]byte, 1500)
+	at := Address{}
 	if got := testing.AllocsPerRun(1000, func() {
-		if _, err := l.Append(1, testTime, payload); err != nil {
+		var err error
+		if at, err = l.Append(1, testTime, payload); err != nil {
 			t.Fatal(err)
 		}
 	}); got != 0 {
 		t.Errorf("%v allocations an append", got)
 	}
-}
-
-// FuzzSegment reads arbitrary bytes as a segment.
-func FuzzSegment(f *testing.F) {
-	dir := f.TempDir()
-	l := mustOpen(f, dir, Options{})
-	mustAppend(f, l, "one")
-	mustAppend(f, l, "two")
-	if err := l.Close(); err != nil {
-		f.Fatal(err)
-	}
-	b, err := os.ReadFile(segmentPath(dir, 1))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b)
-	f.Add(b[:70])
-	f.Add([]byte(magic))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		dir := t.TempDir()
-		if err := os.WriteFile(segmentPath(dir, 1), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		before, _ := payloads(dir)
-		_, verr := Verify(dir, nil)
-		l, err := Open(dir, Options{})
+	buf := make([]byte, 0, 1600)
+	if got := testing.AllocsPerRun(1000, func() {
+		rec, err := l.Read(at, buf)
 		if err != nil {
-			return
-		}
-		if verr != nil && len(b) >= headerBytes {
-			t.Fatalf("opened what does not verify: %v", verr)
-		}
-		mustAppend(t, l, "after")
-		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if after, err := payloads(dir); err != nil || len(after) != len(before)+1 {
-			t.Fatalf("%d records before, %d after, %v", len(before), len(after), err)
-		}
-	})
+		buf = rec.Payload
+	}); got != 0 {
+		t.Errorf("%v allocations a read", got)
+	}
+	if cap(buf) != 1600 {
+		t.Errorf("of a buffer of 1600 bytes %d are left", cap(buf))
+	}
 }

@@ -3,77 +3,65 @@ package journal
 import (
 	"encoding/hex"
 	"errors"
-	"io"
+	"io/fs"
 	"os"
+	"time"
 )
 
+// Report is what Verify found.
+type Report struct {
+	Segments int       `json:"segments"`
+	Records  int       `json:"records"`
+	Bytes    int64     `json:"bytes"`
+	First    Address   `json:"first"`
+	Last     Address   `json:"last"`
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	Head     string    `json:"head"`      // hexadecimal chain value after the last record
+	TornTail int64     `json:"torn_tail"` // bytes after the last whole record
+}
+
+// progressBytes is how much is read between two calls of progress.
+const progressBytes = 8 << 20
+
 // Verify reads a whole folder and checks checksums and the hash chain, within and
-// across segments. The error is a DamageError that names the first bad address.
+// across segments. The error is a DamageError that names the first bad address;
+// the report is then of what was read before it. progress, which may be nil, is
+// told bytes.
+//
 // The log may be open in another process: an unfinished record at the very end is
-// no damage. It cannot tell a log that was cut at its end from a shorter one: keep
-// Report.Head elsewhere for that.
-func Verify(dir string, progress func(done, total int64)) (r Report, err error) {
-	numbers, err := segments(dir)
+// no damage, and is reported as TornTail; so is a last record that was damaged. A
+// log that ends earlier than it did verifies: compare Head with one kept elsewhere.
+func Verify(dir string, progress func(done, total int64)) (Report, error) {
+	var r Report
+	total, err := bytesOf(dir)
 	if err != nil {
 		return r, err
 	}
-	var total int64
-	for _, n := range numbers {
-		info, err := os.Stat(segmentPath(dir, n))
-		if err != nil {
-			return r, err
-		}
-		total += info.Size()
+	if progress == nil {
+		progress = func(int64, int64) {}
 	}
-	var c [32]byte
-	for i, n := range numbers {
-		if i > 0 && n != numbers[i-1]+1 {
-			return r, &DamageError{Address{numbers[i-1] + 1, 0}, "the segment is missing"}
+	var done, told int64
+	w := walker{dir: dir, gaps: true}
+	err = w.walk(func(rec Record) bool {
+		if rec.At.Segment != r.Last.Segment {
+			done += headerBytes
 		}
-		if c, err = r.segment(dir, n, c, i == 0, i == len(numbers)-1); err != nil {
-			return r, err
+		r.add(rec)
+		done += recordHead + int64(len(rec.Payload))
+		if done-told >= progressBytes {
+			told = done
+			progress(done, max(done, total))
 		}
-		if progress != nil {
-			progress(r.Bytes, total)
-		}
-	}
-	r.Head = hex.EncodeToString(c[:])
-	return r, nil
-}
-
-// segment verifies one segment, which continues the chain value c.
-func (r *Report) segment(dir string, n uint32, c [32]byte, first, last bool) ([32]byte, error) {
-	f, err := os.Open(segmentPath(dir, n))
+		return true
+	})
+	r.Segments, r.Bytes, r.TornTail = w.segments, w.bytes, w.torn
 	if err != nil {
-		return c, err
+		return r, err
 	}
-	defer f.Close()
-	s, err := newScanner(f, n, maxRecordOnDisk)
-	if err == nil && (!first || n == 1) && s.chain.value != c {
-		return c, &DamageError{Address{n, 0}, "the segment does not continue the one before it"}
-	}
-	for err == nil {
-		var rec Record
-		if rec, err = s.next(); err == nil {
-			r.add(rec)
-		}
-	}
-	if s == nil {
-		return c, err
-	}
-	r.Segments++
-	r.Bytes += s.size
-	var damage *DamageError
-	switch {
-	case err == io.EOF:
-		return s.chain.value, nil
-	case err == errTorn && last, last && errors.As(err, &damage) && s.at >= headerBytes && tornTail(f, s):
-		r.TornTail = s.size - s.at
-		return s.chain.value, nil
-	case err == errTorn:
-		return c, &DamageError{Address{n, uint32(s.at)}, "the segment ends in the middle of a record"}
-	}
-	return c, err
+	progress(w.bytes, w.bytes)
+	r.Head = hex.EncodeToString(w.chain[:])
+	return r, nil
 }
 
 func (r *Report) add(rec Record) {
@@ -82,4 +70,22 @@ func (r *Report) add(rec Record) {
 	}
 	r.Records++
 	r.Last, r.To = rec.At, rec.Time
+}
+
+func bytesOf(dir string) (total int64, err error) {
+	numbers, err := segments(dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range numbers {
+		info, err := os.Stat(segmentPath(dir, n))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // retired just now
+		}
+		if err != nil {
+			return 0, err
+		}
+		total += info.Size()
+	}
+	return total, nil
 }
