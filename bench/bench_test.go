@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,5 +195,29 @@ func TestNaiveAnswers(t *testing.T) {
 	}
 	if _, err := os.Stat("../data/geo/city.mmdb"); err == nil {
 		serve(t, openNaive(t, "../data/geo"), s.Append(nil, 0))
+	}
+}
+
+func TestAnswerLen(t *testing.T) {
+	const whole = "HTTP/1.1 200 OK\r\nServer: x\r\ncontent-length: 2\r\n\r\n{}"
+	for _, c := range []struct {
+		name, text string
+		want       int
+		wrong      bool
+	}{
+		{"whole", whole, len(whole), false},
+		{"and more", whole + "HTTP", len(whole), false},
+		{"half a head", whole[:30], 0, false},
+		{"half a body", whole[:len(whole)-1], 0, false},
+		{"refused", strings.Replace(whole, "200 OK", "400 Bad Request", 1), 0, true},
+		{"no length", strings.Replace(whole, "content-length", "content-width", 1), 0, true},
+		{"not a number", strings.Replace(whole, ": 2", ": two", 1), 0, true},
+		{"below zero", strings.Replace(whole, ": 2", ": -2", 1), 0, true},
+		{"too long", strings.Replace(whole, ": 2", ": 99999999", 1), 0, true},
+	} {
+		got, err := AnswerLen([]byte(c.text))
+		if got != c.want || (err != nil) != c.wrong {
+			t.Errorf("%s: %d, %v", c.name, got, err)
+		}
 	}
 }

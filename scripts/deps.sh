@@ -10,7 +10,7 @@ all=(geo lightgbm)
 
 without() {
 	case $1 in
-	geo) echo "addresses will have no place and no network (degraded: geo)" ;;
+	geo) echo "without its files addresses have no place or no network (degraded: geo)" ;;
 	lightgbm) echo "no model can be trained; scoring does not need it" ;;
 	esac
 }
@@ -24,7 +24,7 @@ fetch() {
 		echo "deps: $1 is in $dest; whose it is and on what terms: NOTICE"
 		return
 	fi
-	echo "deps: $1 could not be fetched: $(without "$1")" >&2
+	echo "deps: $1 could not be fetched whole: $(without "$1")" >&2
 	return 1
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Starts bin/waryd on loopback with its defaults, waits until it is ready and takes the tour.
 #   scripts/run.sh serve   then keeps serving until Ctrl-C, on the state kept in run/data
-#   scripts/run.sh tour    then ends with the exit code of the tour, on state of its own that is removed
+#   scripts/run.sh tour    then ends with the exit code of the tour, on state and a log of its own that are removed
+# Geo files are fetched first where DEST/geo (default DEST: data) has none. LISTEN and OPS are the addresses to serve on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,11 +14,21 @@ daemon=
 
 mkdir -p run
 case $mode in
-serve) state=run/data ;;
-tour) state=$(mktemp -d run/tour.XXXXXX) ;;
+serve) state=run/data log=run/waryd.log ;;
+tour) state=$(mktemp -d run/tour.XXXXXX) log=$state/waryd.log ;;
 *) echo "run: serve or tour, not $mode" >&2 && exit 2 ;;
 esac
-log=run/waryd.log
+touch "$log"
+before=$(wc -l <"$log") # lines of earlier runs
+
+# tell says what went wrong, and what the daemon said last in this run.
+tell() {
+	echo "run: $1; the end of $log:" >&2
+	tail -n "+$((before + 1))" "$log" | tail -n 20 >&2
+}
+
+# has_geo reports whether the operator, or an earlier run, has put a file there.
+has_geo() { compgen -G "$geo/*.mmdb" >/dev/null; }
 
 # stop asks the daemon to drain, and ends it where that takes more than 15 seconds.
 stop() {
@@ -28,7 +39,7 @@ stop() {
 			sleep 0.1
 		done
 		kill -KILL "$daemon" 2>/dev/null || true
-		wait "$daemon" 2>/dev/null || true
+		wait "$daemon" 2>/dev/null || tell "the daemon did not stop cleanly"
 	fi
 	[ "$mode" = serve ] || rm -rf "$state"
 }
@@ -42,12 +53,13 @@ if ready; then
 	echo "run: something already answers on $ops: stop it, or set LISTEN and OPS" >&2
 	exit 1
 fi
-if [ ! -d "$geo" ]; then
-	scripts/deps.sh geo || echo "run: going on without places" >&2
+if ! has_geo && ! scripts/deps.sh geo; then
+	echo "run: going on without; the next run tries again" >&2
 fi
 options=(-data "$state" -score.listen "$listen" -operators.listen "$ops")
 [ ! -d "$geo" ] || options+=(-geo.dir "$geo")
-bin/waryd "${options[@]}" >"$log" 2>&1 &
+# Appended: another daemon, refused in a moment because this folder is taken, must not cut the log of the first.
+bin/waryd "${options[@]}" >>"$log" 2>&1 &
 daemon=$!
 
 for _ in $(seq 300); do
@@ -56,8 +68,7 @@ for _ in $(seq 300); do
 	sleep 0.1
 done
 if ! ready; then
-	echo "run: the daemon did not become ready; the end of $log:" >&2
-	tail -n 20 "$log" >&2
+	tell "the daemon did not become ready"
 	exit 1
 fi
 
@@ -68,4 +79,6 @@ if [ "$mode" = tour ]; then
 fi
 [ "$toured" -eq 0 ] || echo "run: the tour was not as told (exit code $toured)" >&2
 echo "serving on http://$listen, operators on http://$ops, log in $log; Ctrl-C stops it"
-wait "$daemon"
+wait "$daemon" || true
+tell "the daemon ended by itself"
+exit 1

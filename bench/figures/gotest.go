@@ -13,7 +13,7 @@ import (
 
 // goTest runs go test on one package and returns what it printed.
 func goTest(ctx context.Context, core int, args ...string) (string, error) {
-	words := append([]string{"go", "test", "-count=1", "-timeout=120s"}, args...)
+	words := append([]string{"go", "test", "-timeout=120s"}, args...)
 	if core != anywhere && pinnable() {
 		words = append([]string{"taskset", "-c", strconv.Itoa(core)}, words...)
 	}
@@ -34,34 +34,32 @@ func lastLine(b []byte) string {
 // timing is the best of a benchmark's lines.
 type timing struct{ ns, allocations float64 }
 
-// benchmark is a line of a benchmark, without the number of threads.
+// benchmarkLine matches a line of a benchmark, without the number of threads.
 func benchmarkLine() *regexp.Regexp {
 	return regexp.MustCompile(`(?m)^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:.*?\s(\d+) allocs/op)?`)
 }
 
-// timings runs benchmarks of a package on one core, in turns, and returns the best
+// timings runs benchmarks of a package some times on one core and returns the best
 // of each by name.
 func timings(ctx context.Context, r *run, pattern, dir string) (map[string]timing, error) {
-	count, each := 5, "300ms"
+	count, each := "5", "300ms"
 	if r.quick {
-		count, each = 1, "100ms"
+		count, each = "1", "100ms"
+	}
+	out, err := goTest(ctx, serverCore, "-count="+count, "-cpu=1", "-run=^$", "-bench="+pattern, "-benchtime="+each, dir)
+	if err != nil {
+		return nil, err
 	}
 	best := map[string]timing{}
-	for range count {
-		out, err := goTest(ctx, serverCore, "-cpu=1", "-run=^$", "-bench="+pattern, "-benchtime="+each, dir)
+	for _, m := range benchmarkLine().FindAllStringSubmatch(out, -1) {
+		ns, err := strconv.ParseFloat(m[2], 64)
 		if err != nil {
-			return best, err
+			return nil, err
 		}
-		for _, m := range benchmarkLine().FindAllStringSubmatch(out, -1) {
-			ns, err := strconv.ParseFloat(m[2], 64)
-			if err != nil {
-				return best, err
-			}
-			allocations, _ := strconv.ParseFloat(m[3], 64) // no number: not reported, 0
-			old, known := best[m[1]]
-			if !known || ns < old.ns {
-				best[m[1]] = timing{ns, max(allocations, old.allocations)}
-			}
+		allocations, _ := strconv.ParseFloat(m[3], 64) // no number: not reported, 0
+		old, known := best[m[1]]
+		if !known || ns < old.ns {
+			best[m[1]] = timing{ns, max(allocations, old.allocations)}
 		}
 	}
 	return best, nil
@@ -107,21 +105,35 @@ func model(ctx context.Context, r *run) (map[string]float64, error) {
 // kills runs the journal's own test, which kills a writer 200 times, and a control
 // that acknowledges before it writes.
 func kills(ctx context.Context, r *run) (map[string]float64, error) {
-	out, err := goTest(ctx, anywhere, "-run=^TestKill$", "-v", "./internal/journal")
-	found := regexp.MustCompile(`kills=200 acknowledged=(\d+) lost=(\d+) doubled=(\d+)`).FindStringSubmatch(out)
-	control := regexp.MustCompile(`control: acknowledged=(\d+) lost=(\d+)`).FindStringSubmatch(out)
-	if found == nil || control == nil {
-		return nil, errors.Join(errors.New("the test did not say how many were lost"), err)
+	out, err := goTest(ctx, anywhere, "-count=1", "-run=^TestKill$", "-v", "./internal/journal")
+	got, control := counts(out)
+	if got["kills"] != 200 || control == nil {
+		return nil, errors.Join(errors.New("the test did not say how many were lost over 200 kills"), err)
 	}
-	r.note("kills: %s facts acknowledged; the control %s", found[1], control[1])
-	values := map[string]float64{}
-	for name, text := range map[string]string{
-		"facts_lost_over_200_kills": found[2], "facts_doubled_over_200_kills": found[3], "facts_lost_by_the_control": control[2],
-	} {
-		v, failed := strconv.ParseFloat(text, 64)
-		if err = errors.Join(err, failed); failed == nil {
-			values[name] = v
+	r.note("kills: of %.0f facts acknowledged %.0f are lost; of the control's %.0f, %.0f", got["acknowledged"], got["lost"], control["acknowledged"], control["lost"])
+	return map[string]float64{
+		"facts_lost_over_200_kills": got["lost"], "facts_doubled_over_200_kills": got["doubled"], "facts_lost_by_the_control": control["lost"],
+	}, err
+}
+
+// counts finds what the kill test logged: for the test and for its control, numbers
+// by name.
+func counts(out string) (got, control map[string]float64) {
+	number := regexp.MustCompile(`(\w+)[:=](\d+)`)
+	for line := range strings.Lines(out) {
+		_, text, logged := strings.Cut(line, "_test.go:")
+		if !logged || !strings.Contains(text, "lost") {
+			continue
+		}
+		found := map[string]float64{}
+		for _, m := range number.FindAllStringSubmatch(text, -1) {
+			found[m[1]], _ = strconv.ParseFloat(m[2], 64) // digits
+		}
+		if strings.Contains(text, "control") {
+			control = found
+		} else {
+			got = found
 		}
 	}
-	return values, err
+	return got, control
 }

@@ -327,7 +327,7 @@ func TestDrain(t *testing.T) {
 
 // TestStopAtOnce stops the daemon before its listener may have begun to serve.
 func TestStopAtOnce(t *testing.T) {
-	for range 4 {
+	for range 2 {
 		r := boot(t, t.TempDir())
 		if err := r.stop(); err != nil {
 			t.Fatal(err)

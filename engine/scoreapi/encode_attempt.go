@@ -217,7 +217,7 @@ func (o *object) purpose(a *signals.Attempt) {
 	}
 	if i.Amount.Set {
 		amount := o.open("amount")
-		o.string("value", strconv.FormatFloat(i.Amount.Value, 'f', 2, 64))
+		o.string("value", strconv.FormatFloat(i.Amount.Value, 'f', -1, 64))
 		o.string("currency", i.Currency)
 		o.close(amount)
 	}

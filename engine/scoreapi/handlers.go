@@ -13,7 +13,7 @@ import (
 const sampleEvery = 16
 
 // score answers POST /v1/score.
-func (s *Server) score(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
+func (s *Server) score(ctx *fasthttp.RequestCtx, j *job) *Problem {
 	x := &j.x
 	x.Reset()
 	if p := s.decode(ctx, j); p != nil {
@@ -29,7 +29,7 @@ func (s *Server) score(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
 }
 
 // evaluate answers POST /v1/evaluate.
-func (s *Server) evaluate(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
+func (s *Server) evaluate(ctx *fasthttp.RequestCtx, j *job) *Problem {
 	x := &j.x
 	x.Reset()
 	if p := s.decode(ctx, j); p != nil {
@@ -50,9 +50,7 @@ func (s *Server) evaluate(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem 
 func (s *Server) decode(ctx *fasthttp.RequestCtx, j *job) *Problem {
 	body := ctx.PostBody()
 	p := j.decoder.Attempt(&j.x.Attempt, body)
-	if n := j.decoder.Unknown(); n > 0 {
-		unknownFieldsTotal.Add(n)
-	}
+	unknownFieldsTotal.Add(j.decoder.Unknown())
 	j.x.Body = body
 	return p
 }
@@ -64,9 +62,9 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, status int, contentType string
 }
 
 // feedback answers POST /v1/feedback, one document or a batch.
-func (s *Server) feedback(ctx *fasthttp.RequestCtx, j *job, c *Caller) *Problem {
+func (s *Server) feedback(ctx *fasthttp.RequestCtx, j *job) *Problem {
 	if isBatch(&ctx.Request.Header) {
-		return s.feedbackBatch(ctx, j, c)
+		return s.feedbackBatch(ctx, j)
 	}
 	var f signals.Feedback
 	if p := s.takeFeedback(j, &f, ctx.PostBody()); p != nil {
@@ -80,38 +78,45 @@ func (s *Server) feedback(ctx *fasthttp.RequestCtx, j *job, c *Caller) *Problem 
 }
 
 func (s *Server) takeFeedback(j *job, f *signals.Feedback, body []byte) *Problem {
-	if p := j.decoder.Feedback(f, body); p != nil {
+	p := j.decoder.Feedback(f, body)
+	unknownFieldsTotal.Add(j.decoder.Unknown())
+	if p != nil {
 		return p
 	}
-	unknownFieldsTotal.Add(j.decoder.Unknown())
 	if err := s.o.Engine.Feedback(f, s.o.Now()); err != nil {
 		return s.problemOf(err)
 	}
 	return nil
 }
 
-// feedbackBatch takes a line at a time: every line has its own status.
-func (s *Server) feedbackBatch(ctx *fasthttp.RequestCtx, j *job, c *Caller) *Problem {
-	body := ctx.PostBody()
-	lines := 0
-	for line := range bytes.Lines(body) {
+// maxLines bounds the lines of a batch, which may each be answered with a problem
+// many times their length. MaxBatch does not hold as many that are valid.
+const maxLines = 200_000
+
+// lines counts the lines of a batch that are not empty.
+func lines(batch []byte) (n int) {
+	for line := range bytes.Lines(batch) {
 		if len(bytes.TrimSpace(line)) > 0 {
-			lines++
+			n++
 		}
 	}
-	if lines == 0 {
+	return n
+}
+
+// feedbackBatch takes a line at a time: every line has its own status.
+func (s *Server) feedbackBatch(ctx *fasthttp.RequestCtx, j *job) *Problem {
+	body := ctx.PostBody()
+	switch n := lines(body); {
+	case n == 0:
 		return &Problem{Status: 400, Title: "Invalid request", Detail: "The batch is empty."}
+	case n > maxLines:
+		return &Problem{Status: 413, Title: "Content too large", Detail: "A batch has at most 200,000 lines."}
 	}
-	if wait := c.limit.take(int64(lines-1), s.o.Now().UnixNano()); wait > 0 {
-		return tooMany(wait)
-	}
-	out := make([]byte, 0, 64*lines)
+	var out []byte
 	for line := range bytes.Lines(body) {
-		line = bytes.TrimSpace(line)
-		if len(line) == 0 {
-			continue
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			out = s.appendLine(out, j, line)
 		}
-		out = s.appendLine(out, j, line)
 	}
 	s.answer(ctx, 200, ndjson, out)
 	return nil
@@ -135,12 +140,13 @@ func (s *Server) appendLine(out []byte, j *job, line []byte) []byte {
 }
 
 // event answers POST /v1/events.
-func (s *Server) event(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
+func (s *Server) event(ctx *fasthttp.RequestCtx, j *job) *Problem {
 	var e signals.Event
-	if p := j.decoder.Event(&e, ctx.PostBody()); p != nil {
+	p := j.decoder.Event(&e, ctx.PostBody())
+	unknownFieldsTotal.Add(j.decoder.Unknown())
+	if p != nil {
 		return p
 	}
-	unknownFieldsTotal.Add(j.decoder.Unknown())
 	if err := s.o.Engine.Event(&e, s.o.Now()); err != nil {
 		return s.problemOf(err)
 	}
@@ -152,7 +158,7 @@ func (s *Server) event(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
 }
 
 // receipt answers GET /v1/decisions/{decision_id}.
-func (s *Server) receipt(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
+func (s *Server) receipt(ctx *fasthttp.RequestCtx, j *job) *Problem {
 	r, err := s.o.Engine.Receipt(strings.TrimPrefix(string(ctx.Path()), decisionsPath))
 	if err != nil {
 		return s.problemOf(err)
@@ -163,7 +169,7 @@ func (s *Server) receipt(ctx *fasthttp.RequestCtx, j *job, _ *Caller) *Problem {
 }
 
 // openAPI answers GET /v1/openapi.json.
-func (s *Server) openAPI(ctx *fasthttp.RequestCtx, _ *job, _ *Caller) *Problem {
+func (s *Server) openAPI(ctx *fasthttp.RequestCtx, _ *job) *Problem {
 	s.answer(ctx, 200, jsonType, contract)
 	return nil
 }

@@ -97,6 +97,11 @@ func ParseKeys(text []byte) (*Keys, error) {
 			defects = append(defects, fmt.Errorf("keys[%d] (%s): %w", i, r.Name, err))
 		}
 	}
+	for i, c := range k.certificates {
+		if slices.ContainsFunc(k.certificates[:i], func(e certificateEntry) bool { return e.sum == c.sum }) {
+			defects = append(defects, fmt.Errorf("keys: certificate %x stands twice", c.sum))
+		}
+	}
 	slices.SortFunc(k.ids, func(a, b keyEntry) int { return strings.Compare(a.id, b.id) })
 	for i := 1; i < len(k.ids); i++ {
 		if k.ids[i].id == k.ids[i-1].id {
@@ -114,8 +119,11 @@ func (k *Keys) add(r keyRow) error {
 	if r.Name == "" {
 		return errors.New("name is missing")
 	}
-	if r.Rate < 0 || r.Burst < 0 {
-		return errors.New("rate and burst must not be negative")
+	if r.Rate != 0 && !(r.Rate >= leastRate && r.Rate <= mostRate) {
+		return fmt.Errorf("rate must be 0, or from %g to %g requests a second", leastRate, mostRate)
+	}
+	if r.Burst < 0 || r.Burst > mostBurst {
+		return fmt.Errorf("burst must be 0 to %d requests", mostBurst)
 	}
 	c := &Caller{Name: r.Name, Rights: rights, limit: newLimiter(r.Rate, r.Burst)}
 	if (r.SHA256 == "") == (r.Certificate == "") {
@@ -155,7 +163,7 @@ func parseRights(names []string) (out Right, err error) {
 // by search; the rest is compared in constant time.
 func (k *Keys) Bearer(key []byte) *Caller {
 	rest, ok := bytes.CutPrefix(key, []byte(keyPrefix))
-	if !ok || len(rest) <= 2*keyIDBytes || rest[2*keyIDBytes] != '_' {
+	if k == nil || !ok || len(rest) <= 2*keyIDBytes || rest[2*keyIDBytes] != '_' {
 		return nil
 	}
 	id := rest[:2*keyIDBytes]
@@ -172,6 +180,9 @@ func (k *Keys) Bearer(key []byte) *Caller {
 
 // Certificate returns the caller of a client certificate (DER), or nil.
 func (k *Keys) Certificate(der []byte) *Caller {
+	if k == nil {
+		return nil
+	}
 	sum := sha256.Sum256(der)
 	for i := range k.certificates {
 		if subtle.ConstantTimeCompare(sum[:], k.certificates[i].sum[:]) == 1 {

@@ -13,8 +13,15 @@ type limiter struct {
 	arrival   atomic.Int64
 }
 
+// Bounds of a limiter, within which its arithmetic cannot overflow.
+const (
+	leastRate = 1e-3 // requests a second
+	mostRate  = 1e6
+	mostBurst = 1_000_000
+)
+
 // newLimiter returns a limiter of rate requests a second and bursts of burst
-// (default: one second's worth).
+// (default: one second's worth). A rate of 0 is unlimited.
 func newLimiter(rate float64, burst int) *limiter {
 	if rate <= 0 {
 		return &limiter{}
@@ -26,8 +33,8 @@ func newLimiter(rate float64, burst int) *limiter {
 	return &limiter{interval: interval, tolerance: interval * int64(burst)}
 }
 
-// take takes n requests' worth, or says how long to wait. A batch larger than
-// the burst passes when the bucket is full, and is paid back.
+// take takes n requests' worth, or says how long to wait; now is in nanoseconds. A
+// batch larger than the burst passes when the bucket is full, and is paid back.
 func (l *limiter) take(n int64, now int64) (wait time.Duration) {
 	if l.interval == 0 {
 		return 0

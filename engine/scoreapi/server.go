@@ -52,7 +52,8 @@ type Server struct {
 	http     *fasthttp.Server
 	jobs     sync.Pool
 	keys     atomic.Pointer[Keys]
-	anyone   *Caller
+	anyone   *Caller // nil where there are keys: taking them all away lets nobody in
+	opened   time.Time
 	requests atomic.Uint64
 }
 
@@ -74,11 +75,14 @@ func New(o Options) *Server {
 	if o.MaxConnections <= 0 {
 		o.MaxConnections = 16384
 	}
-	s := &Server{o: o, anyone: &Caller{Name: "anyone", Rights: RightScore | RightFeedback | RightRead, limit: newLimiter(0, 0)}}
+	s := &Server{o: o, opened: o.Now()}
+	if o.Keys.Empty() {
+		s.anyone = &Caller{Name: "anyone", Rights: RightScore | RightFeedback | RightRead, limit: newLimiter(0, 0)}
+	}
 	s.jobs.New = func() any { return &job{} }
 	s.keys.Store(o.Keys)
 	s.http = &fasthttp.Server{
-		Handler: s.handle, ErrorHandler: s.refuse, HeaderReceived: limitsOf,
+		Handler: s.handle, ErrorHandler: s.refuse, HeaderReceived: s.limitsOf,
 		ReadBufferSize: maxHeader, MaxRequestBodySize: MaxBody, Concurrency: o.MaxConnections,
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		NoDefaultServerHeader: true, NoDefaultContentType: true, DisablePreParseMultipartForm: true, CloseOnShutdown: true,
@@ -102,12 +106,39 @@ func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
 // Shutdown stops listening, lets open requests end, and closes idle connections.
 func (s *Server) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
 
-// limitsOf allows the large body of a batch to the one route that takes it.
-func limitsOf(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if isBatch(h) && bytes.Equal(h.RequestURI(), []byte("/v1/feedback")) {
+// limitsOf allows the large body of a batch to the one route that takes it, and to
+// whoever may send one: the body is read before the request is looked at.
+func (s *Server) limitsOf(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if isBatch(h) && bytes.Equal(h.RequestURI(), []byte(feedbackPath)) && s.mayBatch(h) {
 		return fasthttp.RequestConfig{MaxRequestBodySize: MaxBatch, ReadTimeout: 30 * time.Second}
 	}
 	return fasthttp.RequestConfig{MaxRequestBodySize: MaxBody}
+}
+
+// mayBatch looks at the key alone. Where there are certificates, a connection
+// without a key is believed for now: the request itself is authenticated.
+func (s *Server) mayBatch(h *fasthttp.RequestHeader) bool {
+	keys := s.keys.Load()
+	if keys.Empty() {
+		return s.anyone != nil
+	}
+	key, ok := bearer(h)
+	if !ok {
+		return len(keys.certificates) > 0
+	}
+	c := keys.Bearer(key)
+	return c != nil && c.Rights&RightFeedback != 0
+}
+
+// bearer returns the key of a request (RFC 6750, section 2.1; the scheme's case
+// does not matter, RFC 9110, section 11.1).
+func bearer(h *fasthttp.RequestHeader) (key []byte, ok bool) {
+	const scheme = "Bearer "
+	v := h.Peek("Authorization")
+	if len(v) < len(scheme) || !bytes.EqualFold(v[:len(scheme)], []byte(scheme)) {
+		return nil, false
+	}
+	return v[len(scheme):], true
 }
 
 func isBatch(h *fasthttp.RequestHeader) bool { return mediaType(h.ContentType()) == ndjson }
@@ -146,19 +177,22 @@ type endpoint struct {
 	method string
 	right  Right // 0: open to everyone
 	body   bool
-	serve  func(*Server, *fasthttp.RequestCtx, *job, *Caller) *Problem
+	serve  func(*Server, *fasthttp.RequestCtx, *job) *Problem
 }
 
 var endpoints = [...]endpoint{
 	{"/v1/score", "POST", RightScore, true, (*Server).score},
 	{"/v1/evaluate", "POST", RightScore, true, (*Server).evaluate},
-	{"/v1/feedback", "POST", RightFeedback, true, (*Server).feedback},
+	{feedbackPath, "POST", RightFeedback, true, (*Server).feedback},
 	{"/v1/events", "POST", RightFeedback, true, (*Server).event},
 	{"/v1/openapi.json", "GET", 0, false, (*Server).openAPI},
 	{decisionsPath, "GET", RightRead, false, (*Server).receipt},
 }
 
-const decisionsPath = "/v1/decisions/"
+const (
+	feedbackPath  = "/v1/feedback"
+	decisionsPath = "/v1/decisions/"
+)
 
 func endpointOf(path []byte) *endpoint {
 	for i := range endpoints {
@@ -196,7 +230,8 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, j *job, start time.Time) *Pr
 		if caller, p = s.authenticate(ctx, e.right); p != nil {
 			return p
 		}
-		if wait := caller.limit.take(1, start.UnixNano()); wait > 0 {
+		// Since the start, so that a clock that is set changes nothing.
+		if wait := caller.limit.take(cost(ctx, e), int64(start.Sub(s.opened))); wait > 0 {
 			return tooMany(wait)
 		}
 	}
@@ -205,7 +240,15 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, j *job, start time.Time) *Pr
 			return p
 		}
 	}
-	return e.serve(s, ctx, j, caller)
+	return e.serve(s, ctx, j)
+}
+
+// cost is what a request counts against its caller's rate: a batch, its lines.
+func cost(ctx *fasthttp.RequestCtx, e *endpoint) int64 {
+	if e.path == feedbackPath && isBatch(&ctx.Request.Header) {
+		return int64(max(lines(ctx.PostBody()), 1))
+	}
+	return 1
 }
 
 func tooMany(wait time.Duration) *Problem {
@@ -215,11 +258,11 @@ func tooMany(wait time.Duration) *Problem {
 // authenticate returns who calls, and refuses who may not.
 func (s *Server) authenticate(ctx *fasthttp.RequestCtx, need Right) (*Caller, *Problem) {
 	keys := s.keys.Load()
-	if keys.Empty() {
+	if keys.Empty() && s.anyone != nil {
 		return s.anyone, nil
 	}
 	var c *Caller
-	if key, ok := bytes.CutPrefix(ctx.Request.Header.Peek("Authorization"), []byte("Bearer ")); ok {
+	if key, ok := bearer(&ctx.Request.Header); ok {
 		c = keys.Bearer(key)
 	} else if tls := ctx.TLSConnectionState(); tls != nil && len(tls.PeerCertificates) > 0 {
 		c = keys.Certificate(tls.PeerCertificates[0].Raw)
@@ -255,7 +298,7 @@ func mediaType(v []byte) string {
 
 func checkMedia(ctx *fasthttp.RequestCtx, path string) *Problem {
 	media := mediaType(ctx.Request.Header.ContentType())
-	if media == jsonType || media == ndjson && path == "/v1/feedback" {
+	if media == jsonType || media == ndjson && path == feedbackPath {
 		if len(ctx.Request.Header.Peek("Content-Encoding")) > 0 {
 			return &Problem{Status: 415, Title: "Unsupported media type", Detail: "A content encoding is not accepted; send the body as it is."}
 		}

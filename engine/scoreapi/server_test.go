@@ -254,6 +254,11 @@ func TestBatch(t *testing.T) {
 	if n := bytes.Count(g.body, []byte(`"accepted"`)); n != 2000 {
 		t.Errorf("%d of 2000 lines accepted", n)
 	}
+	d.do("POST", "/v1/feedback", ndjson, strings.Repeat("0\n", maxLines+1)).want(t, 413, "200,000 lines")
+	shortest := `{"feedback_id":"1","attempt_id":"a","kind":"label","value":"fraud","source":"issuer"}` + "\n"
+	if MaxBatch/len(shortest) > maxLines {
+		t.Errorf("a batch holds %d lines that are valid", MaxBatch/len(shortest))
+	}
 }
 
 func testKeys(t *testing.T, rights ...string) (string, *Keys) {
@@ -286,9 +291,31 @@ func TestRights(t *testing.T) {
 	d.do("GET", "/v1/decisions/x", "", "", bearer...).want(t, 403)
 	d.post("/v1/score", attemptBody("a"), bearer...).want(t, 200)
 	d.do("GET", "/v1/openapi.json", "", "").want(t, 200)
+	d.post("/v1/score", attemptBody("a"), "Authorization", "bearer "+key).want(t, 200)
 	_, other := testKeys(t, "score")
 	d.server.SetKeys(other)
 	d.post("/v1/score", attemptBody("b"), bearer...).want(t, 401)
+	for _, none := range []*Keys{nil, {}} {
+		d.server.SetKeys(none) // lets nobody in, not everybody
+		d.post("/v1/score", attemptBody("b"), bearer...).want(t, 401)
+		d.post("/v1/score", attemptBody("b")).want(t, 401)
+	}
+}
+
+// TestStrangersSendNoBatch: the body of a request is read before the request is
+// looked at; a large one only of whom may send it.
+func TestStrangersSendNoBatch(t *testing.T) {
+	feedback, keys := testKeys(t, "feedback")
+	scoring, more := testKeys(t, "score")
+	keys.ids = append(keys.ids, more.ids...)
+	slices.SortFunc(keys.ids, func(a, b keyEntry) int { return strings.Compare(a.id, b.id) })
+	d := newDesk(t, keys)
+	large := strings.Repeat("\n", MaxBody+1)
+	send := func(header ...string) got { return d.do("POST", "/v1/feedback", ndjson, large, header...) }
+	send().want(t, 413)
+	send("Authorization", "Bearer "+feedback[:len(feedback)-2]+"AA").want(t, 413)
+	send("Authorization", "Bearer "+scoring).want(t, 413)
+	send("Authorization", "Bearer "+feedback).want(t, 400, "empty")
 }
 
 func TestParseKeys(t *testing.T) {
@@ -308,7 +335,14 @@ func TestParseKeys(t *testing.T) {
 	f("exactly one of", strings.Replace(row, "sha256:", "rate: 1 #", 1))
 	f("hexadecimal", strings.Replace(row, "sha256: ", "sha256: x", 1))
 	f("nonsense", row+"  nonsense: 1\n")
-	f("must not be negative", row+"  rate: -1\n")
+	f("rate must be", row+"  rate: -1\n")
+	f("rate must be", row+"  rate: .nan\n")
+	f("rate must be", row+"  rate: .inf\n")
+	f("rate must be", row+"  rate: 1e-9\n")
+	f("burst must be", row+"  rate: 1\n  burst: 10000000\n")
+	f("burst must be", row+"  rate: 1\n  burst: -1\n")
+	certificate := "- {name: b, rights: [read], certificate_sha256: " + strings.Repeat("ab", 32) + "}\n"
+	f("stands twice", certificate+certificate)
 	if _, err := ParseKeys([]byte(row)); err != nil {
 		t.Errorf("control: %v", err)
 	}
@@ -336,6 +370,53 @@ func TestRate(t *testing.T) {
 	d.now.Add(int64(500 * time.Millisecond))
 	send().want(t, 200)
 	send().want(t, 429)
+	d.now.Add(int64(time.Hour))
+	for range 3 {
+		send().want(t, 200)
+	}
+}
+
+// TestRateOfBatches: a batch counts its lines. One that is larger than the burst
+// passes when nothing is owed, and is paid back.
+func TestRateOfBatches(t *testing.T) {
+	key, row, err := NewKey("slow", []string{"feedback"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := ParseKeys([]byte(row + "  rate: 2\n  burst: 3\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk(t, keys)
+	send := func(lines int) got {
+		var b strings.Builder
+		for i := range lines {
+			fmt.Fprintf(&b, "\n{\"feedback_id\":\"f-%d\",\"attempt_id\":\"a\",\"kind\":\"label\",\"value\":\"fraud\",\"source\":\"analyst\"}\n", i)
+		}
+		return d.do("POST", "/v1/feedback", ndjson, b.String(), "Authorization", "Bearer "+key)
+	}
+	send(10).want(t, 200)
+	g := send(1)
+	g.want(t, 429)
+	if g.header.Get("Retry-After") != "4" { // 11 lines at 2 a second, less the burst
+		t.Errorf("Retry-After is %q", g.header.Get("Retry-After"))
+	}
+	d.now.Add(int64(5 * time.Second))
+	send(1).want(t, 200)
+	send(0).want(t, 400)
+}
+
+// TestLimiterBounds: within what a file of keys may say nothing overflows.
+func TestLimiterBounds(t *testing.T) {
+	for _, rate := range []float64{leastRate, mostRate} {
+		l := newLimiter(rate, mostBurst)
+		if wait := l.take(maxLines, 100*365*24*int64(time.Hour)/2); wait != 0 {
+			t.Errorf("rate %g: the first batch waits %v", rate, wait)
+		}
+		if wait := l.take(10*mostBurst, 100*365*24*int64(time.Hour)/2); wait <= 0 {
+			t.Errorf("rate %g: too large a second batch passes", rate)
+		}
+	}
 }
 
 // TestLimiter holds the limiter against its definition: in any span of time no
@@ -452,15 +533,20 @@ func TestLogFails(t *testing.T) {
 func TestAttemptRoundTrip(t *testing.T) {
 	var a signals.Attempt
 	var dec Decoder
-	for _, body := range []string{attemptBody("x"), `{"attempt_id":"x","action":"login","subject":"s","network":{"ip":"::1"}}`, string(sampleAttempt(t))} {
+	for _, body := range []string{attemptBody("x"), `{"attempt_id":"x","action":"login","subject":"s","network":{"ip":"::1"}}`, string(sampleAttempt(t)),
+		`{"attempt_id":"x","action":"payment","subject":"s","network":{"ip":"::1"},"intent":{"amount":{"value":"0.005","currency":"KWD"}}}`} {
 		if p := dec.Attempt(&a, []byte(body)); p != nil {
 			t.Fatalf("%s: %s", body, p.Append(nil))
 		}
 		once := AppendAttempt(nil, &a)
+		amount := a.Intent.Amount
 		var b signals.Attempt
 		var second Decoder
 		if p := second.Attempt(&b, once); p != nil {
 			t.Fatalf("%s: %s", once, p.Append(nil))
+		}
+		if b.Intent.Amount != amount {
+			t.Errorf("amount %v became %v", amount, b.Intent.Amount)
 		}
 		if twice := AppendAttempt(nil, &b); !bytes.Equal(once, twice) {
 			t.Errorf("written twice:\n%s\n%s", once, twice)

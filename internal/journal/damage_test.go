@@ -84,6 +84,7 @@ func wantRefused(t testing.TB, what, dir string, at Address) {
 // TestTornTail cuts the last segment at every byte of its last record: the record
 // is gone, the others stay, and appending goes on.
 func TestTornTail(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := mustOpen(t, dir, Options{})
 	mustAppend(t, l, "one")
@@ -116,6 +117,7 @@ func TestTornTail(t *testing.T) {
 // TestVoidSegment: a crash between the file of a segment and its header, or a
 // power failure after which it is empty or all zeros.
 func TestVoidSegment(t *testing.T) {
+	t.Parallel()
 	dir, at := threeSegments(t)
 	n := at[len(at)-1].Segment + 1
 	want, err := payloads(dir)
@@ -167,6 +169,7 @@ func threeSegments(t testing.TB) (dir string, at []Address) {
 // TestEveryBitIsWatched flips each bit of each file: Verify names the record. The
 // last record of the log then looks like a torn write, and is reported as such.
 func TestEveryBitIsWatched(t *testing.T) {
+	t.Parallel()
 	dir, at := threeSegments(t)
 	last := at[8]
 	for n := uint32(1); n <= 3; n++ {
@@ -319,6 +322,7 @@ func TestRecordInPayload(t *testing.T) {
 // TestDamageFarFromTheEnd: one bit at the start of a long last segment, whose
 // bytes all look like lengths, does not pass for its tail.
 func TestDamageFarFromTheEnd(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := mustOpen(t, dir, Options{})
 	payload := bytes.Repeat([]byte{0, 0, 1, 0}, 1<<18)

@@ -171,6 +171,7 @@ func TestStuckDiskAndCrash(t *testing.T) {
 // TestFullDiskAtRotation: a segment that cannot be begun is removed again; smaller
 // records still go into the old one, and nothing refers to it.
 func TestFullDiskAtRotation(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []SyncMode{SyncNone, SyncGroup} {
 		for room := 0; room < headerBytes; room += 7 {
 			dir := t.TempDir()

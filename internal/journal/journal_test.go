@@ -216,6 +216,7 @@ func TestFormat(t *testing.T) {
 // TestConcurrent: everything that was acknowledged is there, once, while others
 // read, verify and retire.
 func TestConcurrent(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []SyncMode{SyncNone, SyncGroup} {
 		dir := t.TempDir()
 		l := mustOpen(t, dir, Options{SegmentBytes: 4096, Sync: mode, RetainBytes: 8192})
@@ -285,6 +286,7 @@ func TestConcurrent(t *testing.T) {
 // TestModel holds a log that is reopened, torn, rotated, retired and written to a
 // failing disk against a slice.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	type entry struct {
 		at      Address
 		payload string

@@ -84,6 +84,7 @@ func killChild(dir string) error {
 // TestKill kills writers 200 times: nothing that was acknowledged is lost,
 // nothing is there twice. The control, which acknowledges first, loses some.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var got, control killed
 	t.Run("logs", func(t *testing.T) {
