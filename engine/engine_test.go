@@ -456,6 +456,49 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestReplayOfAnOlderPolicy: what this program refuses may have been in force. Its
+// decisions cannot be made again; the others can.
+func TestReplayOfAnOlderPolicy(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, dir)
+	x := score(t, e, home("x", testStart))
+	old := &Assessment{}
+	if err := old.readDecision(x.buf); err != nil {
+		t.Fatal(err)
+	}
+	old.Decision.PolicyDigest, old.fact.attempt = "sha256:old", 1
+	if err := e.appendChange(change{What: "policy", Digest: "sha256:old", Text: []byte("version: 0")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.log.Append(KindDecision, testStart, old.appendDecision(nil)); err != nil {
+		t.Fatal(err)
+	}
+	old.inputs.listed[Deny], old.Decision.PolicyDigest, old.fact.attempt = 200, x.Decision.PolicyDigest, 2
+	if _, err := e.log.Append(KindDecision, testStart, old.appendDecision(nil)); err != nil {
+		t.Fatal(err)
+	}
+	r := NewReplayer(func(string) (*models.Model, error) { return e.Model(), nil })
+	var why []string
+	for rec, err := range e.log.Records(journal.Address{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, ok, err := r.Replay(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			why = append(why, out.Why)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(why) != 3 || why[0] != "" || !strings.Contains(why[1], "version") || !strings.Contains(why[2], "list 200") {
+		t.Errorf("%q", why)
+	}
+}
+
 // corrupt returns a decision whose logged risk is another.
 func corrupt(t *testing.T, rec journal.Record) journal.Record {
 	t.Helper()

@@ -26,6 +26,7 @@ type Replayer struct {
 
 	models   map[string]*models.Model
 	policies map[string]*Policy
+	unread   map[string]error // why a policy of the log is none to this program
 	schema   [8]byte
 	logged   Assessment
 	again    Assessment
@@ -34,7 +35,7 @@ type Replayer struct {
 
 // NewReplayer returns a replayer that finds models through find.
 func NewReplayer(find func(digest string) (*models.Model, error)) *Replayer {
-	return &Replayer{Find: find, models: map[string]*models.Model{}, policies: map[string]*Policy{}, schema: schemaMark()}
+	return &Replayer{Find: find, models: map[string]*models.Model{}, policies: map[string]*Policy{}, unread: map[string]error{}, schema: schemaMark()}
 }
 
 // Replay takes the next record of a log, in order. It reports false for a record
@@ -66,8 +67,9 @@ func (r *Replayer) learn(rec journal.Record) error {
 		return nil
 	}
 	p, err := ParsePolicy(c.Text)
-	if err != nil {
-		return err
+	if err != nil { // an earlier program may have taken what this one refuses
+		r.unread[c.Digest] = err
+		return nil
 	}
 	r.policies[p.Digest] = p
 	return nil
@@ -79,6 +81,9 @@ func (r *Replayer) remake(old *Assessment) string {
 		return "scored under another feature schema"
 	}
 	p := r.policies[old.Decision.PolicyDigest]
+	if err := r.unread[old.Decision.PolicyDigest]; err != nil {
+		return fmt.Sprintf("policy %s: %v", old.Decision.PolicyDigest, err)
+	}
 	if p == nil {
 		return "policy " + old.Decision.PolicyDigest + " is not in the log"
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -176,8 +177,8 @@ func (l *life) restart(how string) {
 
 func drawAct(t *rapid.T, n int, scored *[]act, told *[]act) act {
 	choose := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
-	a := act{what: choose("what", "score", "score", "score", "score", "score", "feedback", "feedback", "feedback", "event", "evaluate", "policy",
-		"crash", "snapshot", "snapshot, crash", "close"),
+	a := act{what: choose("what", "score", "score", "score", "score", "score", "feedback", "feedback", "feedback", "event", "event", "evaluate", "policy",
+		"crash", "crash", "crash", "snapshot", "snapshot, crash", "close"),
 		after: time.Duration(rapid.IntRange(0, 200).Draw(t, "seconds")) * time.Second}
 	if choose("long", "no", "no", "no", "no", "yes") == "yes" {
 		a.after *= 1000
@@ -245,7 +246,7 @@ func TestRestartChangesNothing(t *testing.T) {
 			}
 		}()
 		var scored, told []act
-		for n := range rapid.IntRange(5, 30).Draw(t, "steps") {
+		for n := range rapid.IntRange(10, 30).Draw(t, "steps") {
 			a := drawAct(t, n, &scored, &told)
 			want, got := straight.play(a, policies), stopped.play(a, policies)
 			if got != want {
@@ -279,5 +280,100 @@ func TestRestartControl(t *testing.T) {
 	defer e.Close()
 	if look(e) == want {
 		t.Error("control: without its log the engine knows the past")
+	}
+}
+
+// TestRestartUnderLoad kills an engine that many callers ask at once while
+// snapshots are taken. State is what the log makes: afterwards it is the same.
+func TestRestartUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, dir)
+	people := []string{"anna", "bert", "cleo"}
+	var wg sync.WaitGroup
+	for caller := range 6 {
+		wg.Go(func() {
+			for i := range 60 {
+				at := testStart.Add(time.Duration(i) * time.Hour)
+				a := home(fmt.Sprint(caller, "-", i), at)
+				a.Subject, a.Network.IP = people[(caller+i)%3], fmt.Sprint("20.1.0.", i%5)
+				a.Authentication.Result = signals.Pending
+				x := score(t, e, a)
+				for _, v := range []signals.FeedbackValue{signals.OutcomeSuccess, signals.StepUpPassed} {
+					say(t, e, x, v, at)
+				}
+			}
+		})
+	}
+	for range 5 {
+		if err := e.Snapshot(); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+	look := func(e *Engine) (out string) {
+		for _, name := range people {
+			a := home("look", testStart.Add(100*time.Hour))
+			a.Subject = name
+			x := &Assessment{Attempt: a}
+			if err := e.Evaluate(x, a.Time); err != nil {
+				t.Fatal(err)
+			}
+			if !x.Decision.History.Established {
+				t.Errorf("%s is not known: %+v", name, x.Decision.History)
+			}
+			out += fmt.Sprintln(x.Vector, x.Decision.History)
+		}
+		return out
+	}
+	want := look(e)
+	if err := e.crash(); err != nil {
+		t.Fatal(err)
+	}
+	e = open(t, dir)
+	defer e.Close()
+	if got := look(e); got != want {
+		t.Errorf("after the restart\n%s\nbefore\n%s", got, want)
+	}
+}
+
+// TestCloseUnderLoad: a stop does not wait for everybody. Whoever is late gets no
+// allow, and who had a decision with an id from the log finds it there.
+func TestCloseUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, dir)
+	forceAllow(t, e)
+	var mu sync.Mutex
+	logged := map[string]Outcome{}
+	var wg sync.WaitGroup
+	started := make(chan struct{}, 400)
+	for caller := range 4 {
+		wg.Go(func() {
+			for i := range 100 {
+				x := score(t, e, home(fmt.Sprint(caller, "-", i), testStart))
+				mu.Lock()
+				if x.Decision.Degraded&DegradedJournal == 0 {
+					logged[x.Decision.ID.String()] = x.Decision.Outcome
+				} else if x.Decision.Outcome == Allow {
+					t.Error("allowed without a log")
+				}
+				mu.Unlock()
+				started <- struct{}{}
+			}
+		})
+	}
+	<-started
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	e = open(t, dir)
+	defer e.Close()
+	for id, outcome := range logged {
+		if r, err := e.Receipt(id); err != nil || r.Decision.Outcome != outcome {
+			t.Fatalf("a decision that was answered: %v", err)
+		}
+	}
+	if len(logged) == 400 {
+		t.Log("nobody was late")
 	}
 }

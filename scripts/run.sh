@@ -33,7 +33,8 @@ has_geo() { compgen -G "$geo/*.mmdb" >/dev/null; }
 # stop asks the daemon to drain, and ends it where that takes more than 15 seconds.
 stop() {
 	trap - EXIT INT TERM
-	if [ -n "$daemon" ] && kill -TERM "$daemon" 2>/dev/null; then
+	if [ -n "$daemon" ]; then
+		kill -TERM "$daemon" 2>/dev/null || true # Ctrl-C has told it already
 		for _ in $(seq 150); do
 			kill -0 "$daemon" 2>/dev/null || break
 			sleep 0.1
@@ -69,6 +70,7 @@ for _ in $(seq 300); do
 done
 if ! ready; then
 	tell "the daemon did not become ready"
+	kill -0 "$daemon" 2>/dev/null || daemon=
 	exit 1
 fi
 
@@ -80,5 +82,6 @@ fi
 [ "$toured" -eq 0 ] || echo "run: the tour was not as told (exit code $toured)" >&2
 echo "serving on http://$listen, operators on http://$ops, log in $log; Ctrl-C stops it"
 wait "$daemon" || true
+daemon=
 tell "the daemon ended by itself"
 exit 1

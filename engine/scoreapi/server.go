@@ -224,13 +224,12 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, j *job, start time.Time) *Pr
 	if string(ctx.Method()) != e.method {
 		return &Problem{Status: 405, Title: "Method not allowed", Detail: "Use " + e.method + ".", Allow: e.method}
 	}
-	caller := s.anyone
 	if e.right != 0 {
-		var p *Problem
-		if caller, p = s.authenticate(ctx, e.right); p != nil {
+		caller, p := s.authenticate(ctx, e.right)
+		if p != nil {
 			return p
 		}
-		// Since the start, so that a clock that is set changes nothing.
+		// Counted from the start: a clock that is set changes nothing.
 		if wait := caller.limit.take(cost(ctx, e), int64(start.Sub(s.opened))); wait > 0 {
 			return tooMany(wait)
 		}
@@ -252,7 +251,7 @@ func cost(ctx *fasthttp.RequestCtx, e *endpoint) int64 {
 }
 
 func tooMany(wait time.Duration) *Problem {
-	return &Problem{Status: 429, Title: "Too many requests", Detail: "The caller's rate is used up.", RetryAfter: int(wait/time.Second) + 1}
+	return &Problem{Status: 429, Title: "Too many requests", Detail: "The caller's rate is used up.", RetryAfter: int((wait + time.Second - 1) / time.Second)}
 }
 
 // authenticate returns who calls, and refuses who may not.

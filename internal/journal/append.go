@@ -219,6 +219,33 @@ func (l *Log) sync() error {
 	return r.err
 }
 
+// Sync returns when everything that was acknowledged before it is on disk, in any
+// mode. Appends go on meanwhile; with SyncNone a failure takes nothing back.
+func (l *Log) Sync() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.syncing || len(l.unsettled) > 0 {
+		l.changed.Wait()
+	}
+	switch {
+	case l.closed:
+		return ErrClosed
+	case l.o.Sync == SyncGroup:
+		return nil // an append is acknowledged no sooner
+	}
+	l.syncing = true // the active segment stays the same meanwhile
+	l.mu.Unlock()
+	err := errors.Join(l.active.Sync(), syncDir(l.dir))
+	l.mu.Lock()
+	l.syncing = false
+	l.changed.Broadcast()
+	if err != nil {
+		l.failed++
+		return fmt.Errorf("journal: sync: %w", err)
+	}
+	return nil
+}
+
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -30,9 +30,15 @@ func Open(dir string, o Options) (*Log, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.recover(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlock(lock))
 	}
 	return l, nil
+}
+
+// unlock gives up the lock before it closes the file: a child that is being
+// started at this moment holds the same file open until it runs its program.
+func unlock(lock *os.File) error {
+	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
 }
 
 // recover finds the last whole record and goes on behind it.
@@ -133,7 +139,7 @@ func (l *Log) Close() error {
 		err = errors.Join(err, s.f.Close())
 	}
 	l.open = nil
-	return errors.Join(err, l.lock.Close())
+	return errors.Join(err, unlock(l.lock))
 }
 
 func syncFile(path string) error {
