@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -65,17 +66,26 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		if err := lanes[i].dial(ctx); err != nil {
 			return nil, err
 		}
-		defer lanes[i].conn.Close()
+		defer lanes[i].close()
 	}
-	start := time.Now().Add(20 * time.Millisecond)
+	idle := make(chan *lane, len(lanes))
+	gone := make(chan struct{}) // closed when no connection is left
 	var wg sync.WaitGroup
-	for i, l := range lanes {
-		wg.Go(func() { l.run(ctx, start, i, len(lanes), total) })
-	}
-	wg.Wait()
-	out := &Result{Latency: hdrhistogram.New(1, maxLatency, 3), Elapsed: time.Since(start)}
 	for _, l := range lanes {
-		out.Sent += l.sent
+		idle <- l
+		wg.Go(func() { l.read(ctx, idle) })
+	}
+	go func() { wg.Wait(); close(gone) }()
+	out := &Result{Latency: hdrhistogram.New(1, maxLatency, 3)}
+	start := time.Now().Add(20 * time.Millisecond)
+	out.Sent = pace(ctx, &o, start, total, idle, gone)
+	settle(ctx, lanes, idle, gone)
+	out.Elapsed = time.Since(start)
+	for _, l := range lanes {
+		l.close()
+	}
+	<-gone
+	for _, l := range lanes {
 		out.OK += l.ok
 		out.Refused += l.refused
 		out.Broken += l.broken
@@ -84,55 +94,117 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return out, ctx.Err()
 }
 
-// lane is one connection and its share of the schedule.
+// pace sends every request when it is due. Where no connection is idle it waits
+// for one, and the request's latency counts from when it was due all the same.
+func pace(ctx context.Context, o *Options, start time.Time, total int, idle <-chan *lane, gone <-chan struct{}) (sent int) {
+	for n := range total {
+		due := start.Add(time.Duration(float64(n) / o.Rate * float64(time.Second)))
+		sleepUntil(due)
+		select {
+		case l := <-idle:
+			l.send(due, o.Body(n))
+			sent++
+		case <-gone:
+			return sent
+		case <-ctx.Done():
+			return sent
+		}
+	}
+	return sent
+}
+
+// settle waits until every request is answered, for a while.
+func settle(ctx context.Context, lanes []*lane, idle <-chan *lane, gone <-chan struct{}) {
+	late := time.After(timeout)
+	for range lanes {
+		select {
+		case <-idle:
+		case <-gone:
+			return
+		case <-late:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// lane is one connection. One goroutine sends on all of them by the clock; each
+// has one that reads, so that no thread has to sleep for each request.
 type lane struct {
 	o         *Options
 	url       *url.URL
-	conn      net.Conn
-	in        *bufio.Reader
-	out       []byte
+	due       atomic.Int64 // when the request under way was due, Unix nanoseconds; 0 is idle
 	histogram *hdrhistogram.Histogram
+	out       []byte
+	in        *bufio.Reader
 
-	sent, ok, refused, broken int
+	mu     sync.Mutex // guards conn and closed
+	conn   net.Conn
+	closed bool
+
+	ok, refused, broken int
 }
 
-func (l *lane) dial(ctx context.Context) (err error) {
+// dial makes the connection, or another one.
+func (l *lane) dial(ctx context.Context) error {
+	var conn net.Conn
+	var err error
 	if l.url.Scheme == "https" {
-		l.conn, err = (&tls.Dialer{Config: l.o.TLS}).DialContext(ctx, "tcp", l.url.Host)
+		conn, err = (&tls.Dialer{Config: l.o.TLS}).DialContext(ctx, "tcp", l.url.Host)
 	} else {
-		l.conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", l.url.Host)
+		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", l.url.Host)
 	}
-	if err == nil {
-		l.in = bufio.NewReaderSize(l.conn, 16<<10)
+	if err != nil {
+		return err
 	}
-	return err
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return conn.Close()
+	}
+	if l.conn != nil {
+		_ = l.conn.Close() // it is broken already
+	}
+	l.conn, l.in = conn, bufio.NewReaderSize(conn, 16<<10)
+	return nil
 }
 
-// run sends requests first, first+step, ... of the schedule.
-func (l *lane) run(ctx context.Context, start time.Time, first, step, total int) {
-	for n := first; n < total && ctx.Err() == nil; n += step {
-		due := start.Add(time.Duration(float64(n) / l.o.Rate * float64(time.Second)))
-		sleepUntil(due)
-		l.sent++
-		status, err := l.exchange(l.o.Body(n))
-		took := time.Since(due).Microseconds()
+// close ends the connection, and with it read.
+func (l *lane) close() {
+	l.mu.Lock()
+	l.closed = true
+	_ = l.conn.Close() // nothing is under way any more
+	l.mu.Unlock()
+}
+
+// read takes answers and hands the idle connection back, until it is closed.
+func (l *lane) read(ctx context.Context, idle chan<- *lane) {
+	for {
+		status, err := l.answer()
+		due := l.due.Swap(0)
+		if due == 0 || ctx.Err() != nil {
+			return // closed while idle, or given up
+		}
+		took := (time.Now().UnixNano() - due) / 1000
 		switch {
 		case err != nil:
 			l.broken++
-			l.conn.Close()
 			if l.dial(ctx) != nil {
 				return
 			}
-			continue
 		case status/100 == 2:
 			l.ok++
 		default:
 			l.refused++
 		}
-		_ = l.histogram.RecordValue(min(max(took, 1), maxLatency)) // in range by min and max
+		if err == nil {
+			_ = l.histogram.RecordValue(min(max(took, 1), maxLatency)) // in range by min and max
+		}
 		if l.o.Progress != nil {
 			l.o.Progress(1)
 		}
+		idle <- l
 	}
 }
 
@@ -149,8 +221,8 @@ func sleepUntil(due time.Time) {
 	}
 }
 
-// exchange sends one request and reads its answer.
-func (l *lane) exchange(body []byte) (status int, err error) {
+// send sends one request. Where that fails, read sees the broken connection.
+func (l *lane) send(due time.Time, body []byte) {
 	b := append(l.out[:0], "POST "...)
 	b = append(b, l.url.RequestURI()...)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
@@ -162,13 +234,10 @@ func (l *lane) exchange(body []byte) (status int, err error) {
 	b = strconv.AppendInt(append(b, "Content-Length: "...), int64(len(body)), 10)
 	b = append(append(b, "\r\n\r\n"...), body...)
 	l.out = b
-	if err := l.conn.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return 0, err
-	}
+	l.due.Store(due.UnixNano())
 	if _, err := l.conn.Write(b); err != nil {
-		return 0, err
+		_ = l.conn.Close() // read ends with an error
 	}
-	return l.answer()
 }
 
 // answer reads a status line, headers and a body of stated length.

@@ -120,7 +120,7 @@ func (o *Options) defaults() error {
 		o.Now = time.Now
 	}
 	if o.openFile == nil {
-		o.openFile = func(path string, flag int) (file, error) { return os.OpenFile(path, flag, 0o600) }
+		o.openFile = openFile
 	}
 	switch {
 	case o.SegmentBytes < 0 || o.SegmentBytes >= 1<<32:
