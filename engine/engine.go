@@ -81,6 +81,8 @@ type Engine struct {
 	// pause stops remembering while a snapshot is taken.
 	pause sync.RWMutex
 	swap  sync.Mutex // one change of policy or model at a time
+	// failing is set while the log cannot be written, so that it is told once.
+	failing atomic.Bool
 }
 
 // live is what can be swapped while running.

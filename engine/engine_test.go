@@ -692,3 +692,27 @@ func FuzzFact(f *testing.F) {
 		}
 	})
 }
+
+// TestReplayAfterRetention: the change that holds a policy's text is gone from the
+// log; the data folder still has it. The control has no such folder.
+func TestReplayAfterRetention(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, dir)
+	x := score(t, e, home("x", testStart))
+	rec, err := e.log.Read(x.Decision.ID.At, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := e.Model()
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for folder, want := range map[string]bool{filepath.Join(dir, PolicyFolder): true, t.TempDir(): false} {
+		r := NewReplayer(func(string) (*models.Model, error) { return m, nil })
+		r.Policies = folder
+		got, _, err := r.Replay(rec)
+		if err != nil || got.Identical != want {
+			t.Errorf("%s: identical %v, %q, %v", folder, got.Identical, got.Why, err)
+		}
+	}
+}

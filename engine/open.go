@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -134,8 +135,9 @@ func (e *Engine) fold(rec journal.Record, x *Assessment) error {
 	return nil
 }
 
-// change is a policy or model that came into force: the log holds the policy's
-// text, so that a receipt can be made again from the log and the models alone.
+// change is a policy or model that came into force. The log holds the policy's
+// text; beside it the text is kept in the data folder, as models are, since
+// retention may remove the segment it stands in before the decisions it made.
 type change struct {
 	What    string // "policy" or "model"
 	Digest  string
@@ -144,7 +146,35 @@ type change struct {
 }
 
 func (e *Engine) recordPolicy(p *Policy) error {
+	if err := p.save(filepath.Join(e.dir, PolicyFolder)); err != nil {
+		return fmt.Errorf("keep policy: %w", err)
+	}
 	return e.appendChange(change{What: "policy", Digest: p.Digest, Version: fmt.Sprint(p.Version), Text: p.Text})
+}
+
+// Folders of a data folder in which models and policies are kept by their digests.
+const (
+	ModelFolder  = "models"
+	PolicyFolder = "policies"
+)
+
+// save keeps the policy's text under its digest, whole or not at all.
+func (p *Policy) save(dir string) error {
+	path := policyPath(dir, p.Digest)
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return writeFile(path, func(f *os.File) error {
+		_, err := f.Write(p.Text)
+		return err
+	})
+}
+
+func policyPath(dir, digest string) string {
+	return filepath.Join(dir, strings.TrimPrefix(digest, "sha256:")+".yaml")
 }
 
 func (e *Engine) appendChange(c change) error {
@@ -161,7 +191,7 @@ func (e *Engine) appendChange(c change) error {
 // recordStart writes to the log what is in force at start.
 func (e *Engine) recordStart() error {
 	if m := e.Model(); m != nil {
-		if err := m.Save(filepath.Join(e.dir, "models")); err != nil {
+		if err := m.Save(filepath.Join(e.dir, ModelFolder)); err != nil {
 			return fmt.Errorf("keep model: %w", err)
 		}
 		if err := e.appendChange(change{What: "model", Digest: m.Digest(), Version: m.Version()}); err != nil {

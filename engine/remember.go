@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/waryauth/wary/features"
@@ -128,6 +129,7 @@ func (e *Engine) remember(x *Assessment, p *Policy, now time.Time) {
 	x.fact.teaches = e.teachesAtOnce(x)
 	x.buf = x.appendDecision(x.buf[:0])
 	at, err := e.log.Append(KindDecision, now, x.buf)
+	e.tellLog(err)
 	if err != nil {
 		e.unlogged(x, p)
 		return
@@ -137,6 +139,16 @@ func (e *Engine) remember(x *Assessment, p *Policy, now time.Time) {
 	x.Decision.ID = e.seal.seal(e.o.Node, at)
 	x.stamp(stageFold, e.o.Now)
 	decisions(x.Decision.Outcome, x.Decision.Degraded)
+}
+
+// tellLog tells operators once that the log fails, and once that it works again.
+func (e *Engine) tellLog(err error) {
+	switch {
+	case err == nil && e.failing.Load() && e.failing.CompareAndSwap(true, false):
+		slog.Info("the log can be written again")
+	case err != nil && e.failing.CompareAndSwap(false, true):
+		slog.Error("the log cannot be written: no answer is an allow until it can", "why", err)
+	}
 }
 
 // unlogged makes the decision again, now that the log is known to fail.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 
 	"github.com/waryauth/wary/internal/journal"
 	"github.com/waryauth/wary/models"
@@ -23,6 +24,8 @@ type Replayed struct {
 type Replayer struct {
 	// Find returns the model of a digest, or an error that says why there is none.
 	Find func(digest string) (*models.Model, error)
+	// Policies is the folder of policies by digest, for those whose change retention has removed.
+	Policies string
 
 	models   map[string]*models.Model
 	policies map[string]*Policy
@@ -75,6 +78,20 @@ func (r *Replayer) learn(rec journal.Record) error {
 	return nil
 }
 
+// kept returns a policy from the data folder, or nil.
+func (r *Replayer) kept(digest string) *Policy {
+	text, err := os.ReadFile(policyPath(r.Policies, digest))
+	if err != nil {
+		return nil
+	}
+	p, err := ParsePolicy(text)
+	if err != nil || p.Digest != digest {
+		return nil
+	}
+	r.policies[digest] = p
+	return p
+}
+
 // remake makes a logged decision again and says how it differs, or "".
 func (r *Replayer) remake(old *Assessment) string {
 	if old.fact.schema != r.schema {
@@ -85,7 +102,10 @@ func (r *Replayer) remake(old *Assessment) string {
 		return fmt.Sprintf("policy %s: %v", old.Decision.PolicyDigest, err)
 	}
 	if p == nil {
-		return "policy " + old.Decision.PolicyDigest + " is not in the log"
+		p = r.kept(old.Decision.PolicyDigest)
+	}
+	if p == nil {
+		return "policy " + old.Decision.PolicyDigest + " is neither in the log nor in the data folder"
 	}
 	m, err := r.model(old.Decision.ModelDigest)
 	if err != nil {

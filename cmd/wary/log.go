@@ -47,7 +47,7 @@ func replayCommand() *cobra.Command {
 				return misused(cmd, "--most must not be negative")
 			}
 			if modelDir == "" {
-				modelDir = filepath.Join(data, "models")
+				modelDir = filepath.Join(data, engine.ModelFolder)
 			}
 			s, err := replay(cmd, dir, modelDir, most)
 			if err != nil {
@@ -84,6 +84,7 @@ func replay(cmd *cobra.Command, dir, modelDir string, most int) (*replaySummary,
 	r := engine.NewReplayer(func(digest string) (*models.Model, error) {
 		return models.LoadDir(filepath.Join(modelDir, strings.TrimPrefix(digest, "sha256:")))
 	})
+	r.Policies = filepath.Join(filepath.Dir(dir), engine.PolicyFolder)
 	s := &replaySummary{Different: []string{}}
 	bar := progress(-1, "decisions")
 	defer bar.Close()
