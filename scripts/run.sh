@@ -81,7 +81,9 @@ if [ "$mode" = tour ]; then
 fi
 [ "$toured" -eq 0 ] || echo "run: the tour was not as told (exit code $toured)" >&2
 echo "serving on http://$listen, operators on http://$ops, log in $log; Ctrl-C stops it"
-wait "$daemon" || true
+ended=0
+wait "$daemon" || ended=$?
 daemon=
+[ "$ended" -ne 0 ] || exit 0 # it was told to stop, by Ctrl-C or by someone else
 tell "the daemon ended by itself"
 exit 1

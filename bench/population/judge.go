@@ -93,6 +93,10 @@ func Print(w io.Writer, verdicts []Verdict, held Family) error {
 	row := func(name string, n int, value func(*Verdict) float64) {
 		fmt.Fprintf(t, "%s\t%d\t", name, n)
 		for i := range verdicts {
+			if n == 0 { // nothing of it was there to be caught
+				fmt.Fprint(t, "-\t")
+				continue
+			}
 			fmt.Fprintf(t, "%.4f\t", value(&verdicts[i]))
 		}
 		fmt.Fprintln(t)
