@@ -235,7 +235,7 @@ func (e *Engine) recall(x *Assessment, l *live) {
 
 // historyOf says how well the subject is known.
 func historyOf(u *features.User) History {
-	return History{Successes: u.Successes, Established: u.Successes >= 5 && u.SuccessDays >= 2}
+	return History{Successes: u.Successes, Established: !u.Learning()}
 }
 
 // satisfied reports whether the session shows the proof that the challenge asks

@@ -74,7 +74,7 @@ func (e *Engine) appendEvent(f *eventFact, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	at, err := e.log.Append(KindEvent, now, b)
+	at, err := e.append(KindEvent, now, b)
 	if err != nil {
 		return err
 	}

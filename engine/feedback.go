@@ -206,7 +206,7 @@ func (e *Engine) appendFeedback(f *feedbackFact, now time.Time) error {
 	} else if last, ok := e.joins.get(e.unknownKey(f)); ok {
 		f.previous = last.at
 	}
-	at, err := e.log.Append(KindFeedback, now, f.append(nil))
+	at, err := e.append(KindFeedback, now, f.append(nil))
 	if err != nil {
 		return err
 	}

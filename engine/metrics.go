@@ -75,8 +75,8 @@ func decisions(o Outcome, d Degraded) {
 
 func feedbackTotal(k signals.FeedbackKind) { feedbackTotals[k].Inc() }
 
-// gauges registers what is read when the metrics are scraped.
-func (e *Engine) gauges(set *metrics.Set) {
+// Metrics registers what is read when the metrics are scraped.
+func (e *Engine) Metrics(set *metrics.Set) {
 	set.NewGauge(`wary_policy_version`, func() float64 { return float64(e.Policy().Version) })
 	for name, f := range map[string]func() float64{
 		"wary_journal_records_total":       func() float64 { return float64(e.log.Stats().Records) },

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
-
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/features/history"
 	"github.com/waryauth/wary/internal/journal"
@@ -79,9 +77,6 @@ func (e *Engine) Close() error {
 	err := e.Snapshot()
 	return errors.Join(err, e.log.Close())
 }
-
-// Crash closes the log and leaves no snapshot, as a kill would.
-func (e *Engine) crash() error { return e.log.Close() }
 
 // recover brings memory to the end of the log: the newest snapshot that can be
 // read, then every fact after it.
@@ -184,7 +179,7 @@ func (e *Engine) appendChange(c change) error {
 	}
 	e.pause.RLock() // a snapshot's address must be that of a fact that stands
 	defer e.pause.RUnlock()
-	_, err = e.log.Append(KindChange, e.o.Now(), b)
+	_, err = e.append(KindChange, e.o.Now(), b)
 	return err
 }
 
@@ -211,9 +206,6 @@ func (e *Engine) Ready() error {
 	}
 	return nil
 }
-
-// Metrics registers the engine's gauges.
-func (e *Engine) Metrics(set *metrics.Set) { e.gauges(set) }
 
 // Retire removes log segments that retention no longer keeps.
 func (e *Engine) Retire() (segments int, err error) { return e.log.Retire() }

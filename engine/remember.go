@@ -128,8 +128,7 @@ func (e *Engine) remember(x *Assessment, p *Policy, now time.Time) {
 	x.Trace.Outcome = x.Decision.Outcome
 	x.fact.teaches = e.teachesAtOnce(x)
 	x.buf = x.appendDecision(x.buf[:0])
-	at, err := e.log.Append(KindDecision, now, x.buf)
-	e.tellLog(err)
+	at, err := e.append(KindDecision, now, x.buf)
 	if err != nil {
 		e.unlogged(x, p)
 		return
@@ -141,14 +140,17 @@ func (e *Engine) remember(x *Assessment, p *Policy, now time.Time) {
 	decisions(x.Decision.Outcome, x.Decision.Degraded)
 }
 
-// tellLog tells operators once that the log fails, and once that it works again.
-func (e *Engine) tellLog(err error) {
+// append writes a fact to the log, and tells operators once that the log fails,
+// and once that it works again.
+func (e *Engine) append(kind journal.Kind, now time.Time, payload []byte) (journal.Address, error) {
+	at, err := e.log.Append(kind, now, payload)
 	switch {
 	case err == nil && e.failing.Load() && e.failing.CompareAndSwap(true, false):
 		slog.Info("the log can be written again")
 	case err != nil && e.failing.CompareAndSwap(false, true):
 		slog.Error("the log cannot be written: no answer is an allow until it can", "why", err)
 	}
+	return at, err
 }
 
 // unlogged makes the decision again, now that the log is known to fail.
