@@ -203,6 +203,8 @@ func readRhythm(d *Decoder, a *signals.Attempt) {
 		}
 		if n < len(k.Rhythm) {
 			k.Rhythm[n] = v
+			more := d.shortNumbers(k.Rhythm[n+1:]) // none is beyond the range
+			n, measured = n+more, measured+more
 		}
 	}
 	if n != signals.RhythmSlots {
@@ -259,12 +261,12 @@ func (d *Decoder) detail() signals.Detail {
 	if !d.enter() {
 		return signals.Detail{}
 	}
-	id := d.names.object()
+	var names memberNames
 	kind, ok := "", true
 	for first := true; d.another('}', first); first = false {
 		name := d.name()
 		switch {
-		case !d.names.add(id, name):
+		case !names.add(&d.names, name):
 			d.fail(twice)
 			d.skip()
 		case name == "type" && d.peek() != 'n':
@@ -288,12 +290,12 @@ func readExternal(d *Decoder, a *signals.Attempt) {
 	if !d.enter() {
 		return
 	}
-	id := d.names.object()
+	var names memberNames
 	n := 0
 	for first := true; d.another('}', first); first = false {
 		name := d.name()
 		switch {
-		case !d.names.add(id, name):
+		case !names.add(&d.names, name):
 			d.fail(twice)
 			d.skip()
 			continue

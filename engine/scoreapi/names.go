@@ -2,8 +2,39 @@ package scoreapi
 
 import "hash/maphash"
 
-// nameSet holds the names used so far in objects whose names the contract does
-// not know: a hash table with open addressing. Objects are numbered from one
+// memberNames are the names used so far in one object whose names the contract does
+// not know. The first few are compared one by one, which costs less than hashing
+// them; an object of more has them in the decoder's nameSet.
+type memberNames struct {
+	few    [8]string
+	n      int
+	object uint32 // its number in the nameSet, once n is beyond few
+}
+
+// add reports whether the object did not have the name yet.
+func (m *memberNames) add(set *nameSet, name string) bool {
+	if m.n > len(m.few) {
+		return set.add(m.object, name)
+	}
+	for i := range m.few[:m.n] {
+		if m.few[i] == name {
+			return false
+		}
+	}
+	if m.n < len(m.few) {
+		m.few[m.n] = name
+		m.n++
+		return true
+	}
+	m.object = set.object()
+	for _, earlier := range m.few {
+		set.add(m.object, earlier)
+	}
+	m.n++
+	return set.add(m.object, name)
+}
+
+// nameSet holds the names of large objects: a hash table with open addressing. Objects are numbered from one
 // document to the next, so that nothing need be cleared between documents. The
 // seed is its own: nobody can choose names that collide.
 type nameSet struct {

@@ -4,4 +4,4 @@ package journal
 
 import "os"
 
-func openFile(path string, flag int) (file, error) { return os.OpenFile(path, flag, 0o600) }
+func openFile(path string, flag int, _ int64) (file, error) { return os.OpenFile(path, flag, 0o600) }

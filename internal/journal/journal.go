@@ -7,8 +7,10 @@
 // Invariants:
 //
 //  1. Whole. A segment is a header and whole records. Append returns nil only
-//     after write(2) has given the record to the operating system (SyncNone: it
+//     after the record is in the operating system's page cache (SyncNone: it
 //     survives a kill) or after it is on disk (SyncGroup: it survives power loss).
+//     Behind the last record of a segment zeros may stand, room for more: its writer
+//     is at work, or was killed.
 //  2. Taken back. What a failed or short write left is truncated away before
 //     anything else is written, and so is, with SyncGroup, everything that a failed
 //     sync may have lost: all of it is still waiting, and is told. While that cannot
@@ -120,7 +122,8 @@ func (o *Options) defaults() error {
 		o.Now = time.Now
 	}
 	if o.openFile == nil {
-		o.openFile = openFile
+		size := o.SegmentBytes
+		o.openFile = func(path string, flag int) (file, error) { return openFile(path, flag, size) }
 	}
 	switch {
 	case o.SegmentBytes < 0 || o.SegmentBytes >= 1<<32:

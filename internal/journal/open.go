@@ -99,9 +99,7 @@ func (l *Log) resume(w *walker) error {
 	}
 	l.active, l.header = f, w.header
 	l.end = mark{size: w.end, chain: w.chain}
-	if w.torn > 0 {
-		err = f.Truncate(w.end)
-	}
+	err = f.Truncate(w.end) // what is torn, and the room a kill has left
 	// What survived a kill may not be on disk, yet is acknowledged from now on.
 	if err == nil && l.o.Sync == SyncGroup {
 		err = errors.Join(f.Sync(), syncDir(l.dir))

@@ -23,6 +23,7 @@ type scanner struct {
 	*segment
 	in    *bufio.Reader
 	at    int64 // of the next record
+	again int64 // where a record was read again, see broken
 	size  int64 // of the file, as it was when reading began
 	chain chain
 	frame []byte
@@ -80,26 +81,69 @@ func (s *scanner) next() (Record, error) {
 }
 
 // fill reads the next bytes. A file that has become shorter since reading began
-// (its writer took back a failed write) ends there.
+// (its writer took back a failed write, or the room it did not need) ends there.
 func (s *scanner) fill(b []byte) error {
 	_, err := io.ReadFull(s.in, b)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return &tornError{DamageError{Address{s.header.segment, uint32(s.at)}, "the segment became shorter"}}
+	if err != io.EOF && err != io.ErrUnexpectedEOF {
+		return err
+	}
+	info, err := s.f.Stat()
+	if err == nil && info.Size() <= s.at {
+		s.size, err = s.at, io.EOF
+	} else if err == nil {
+		err = &tornError{DamageError{Address{s.header.segment, uint32(s.at)}, "the segment became shorter"}}
 	}
 	return err
 }
 
-// broken says whether what is not a whole record is a torn tail or damage.
+// broken says whether what is not a whole record is room for more, a torn tail or
+// damage. Zeros at the end are no part of either.
 func (s *scanner) broken(why string) (Record, error) {
 	at := Address{s.header.segment, uint32(s.at)}
+	used, err := s.used()
+	if err != nil {
+		return Record{}, err
+	}
+	if used == s.at {
+		s.size = s.at
+		return Record{}, io.EOF
+	}
 	next, err := s.wholeAfter()
 	switch {
 	case err != nil:
 		return Record{}, err
+	case next > 0 && s.again != s.at:
+		// Its writer may have been between the two looks: what stands before a whole
+		// record was whole before it, so that another look tells.
+		s.again = s.at
+		s.in.Reset(io.NewSectionReader(s.f, s.at, s.size-s.at))
+		return s.next()
 	case next > 0:
 		return Record{}, &DamageError{at, fmt.Sprintf("%s; a whole record follows at offset %d", why, next)}
 	}
+	s.size = used
 	return Record{}, &tornError{DamageError{at, why}}
+}
+
+// used returns the offset behind the last byte, from the next record on, that is not
+// zero.
+func (s *scanner) used() (int64, error) {
+	end, b := s.at, make([]byte, 64<<10)
+	for at := s.at; at < s.size; {
+		n, err := s.f.ReadAt(b[:min(int64(len(b)), s.size-at)], at)
+		for i := n; i > 0; i-- {
+			if b[i-1] != 0 {
+				end = at + int64(i)
+				break
+			}
+		}
+		if at += int64(n); err == io.EOF {
+			break // it became shorter
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	return end, nil
 }
 
 // wholeAfter returns the offset of the first whole record that begins after the
@@ -222,7 +266,6 @@ func (w *walker) segment(n uint32, last bool, visit func(Record) bool) (more boo
 	}
 	w.header = seg.header
 	w.segments++
-	w.bytes += s.size
 	for err == nil {
 		var rec Record
 		if rec, err = s.next(); err == nil && !rec.At.Less(w.from) && !visit(rec) {
@@ -230,6 +273,7 @@ func (w *walker) segment(n uint32, last bool, visit func(Record) bool) (more boo
 		}
 	}
 	w.end, w.chain = s.at, s.chain
+	w.bytes += s.size
 	if last && w.until == (Address{}) && errors.As(err, new(*tornError)) {
 		w.torn, err = s.size-s.at, io.EOF
 	}
