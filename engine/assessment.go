@@ -22,11 +22,16 @@ type Assessment struct {
 	Vector      features.Vector
 	Prediction  models.Prediction
 	Decision    Decision
+	Shadow      Shadow // of the challenger, if there is one
 
-	Repeated bool // the attempt had been answered before; Decision is that answer
-	Sampled  bool // take the time of every step
+	Repeated  bool // the attempt had been answered before; Decision is that answer
+	Sampled   bool // take the time of every step
+	Explained bool // Evaluate also looks for the counterfactual
 
-	model   *models.Model // that made the prediction
+	Counterfactual *Counterfactual // nil unless asked for, and of an allow
+
+	model   *models.Model      // that made the prediction
+	second  *models.Prediction // memory of the challenger, made when there is one
 	inputs  inputs
 	reasons [MaxReasons]Reason
 	scopes  [signals.MaxScopes]string
@@ -41,7 +46,9 @@ type Assessment struct {
 func (x *Assessment) Reset() {
 	x.Attempt.Reset()
 	x.Body = nil
-	x.Repeated, x.Sampled = false, false
+	x.Repeated, x.Sampled, x.Explained = false, false, false
+	x.Counterfactual = nil
 	x.inputs = inputs{scopes: x.inputs.scopes[:0], details: x.inputs.details[:0]}
 	x.Decision = Decision{}
+	x.Shadow = Shadow{}
 }

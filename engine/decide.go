@@ -26,12 +26,7 @@ func (x *Assessment) decide(p *Policy) {
 	d, in := &x.Decision, &x.inputs
 	*d = Decision{ID: d.ID, History: in.history, Degraded: in.degraded, ModelVersion: d.ModelVersion, ModelDigest: d.ModelDigest,
 		PolicyVersion: p.Version, PolicyDigest: p.Digest}
-	d.Probability = x.Prediction.Probability
-	if !(d.Probability >= 0 && d.Probability <= 1) { // NaN as well: no model, no trust
-		d.Probability, d.Degraded = 1, d.Degraded|DegradedModel
-	}
-	d.Points, d.Level = Points(d.Probability), p.level(d.Probability)
-	d.Outcome = outcome(p, in, d)
+	d.judge(p, in, x.Prediction.Probability)
 	if d.Outcome == StepUp {
 		d.Challenge = p.challenge
 	}
@@ -39,6 +34,16 @@ func (x *Assessment) decide(p *Policy) {
 		x.narrow(p)
 	}
 	x.explain(p)
+}
+
+// judge fills in what a model's probability is worth. in.degraded is in d already.
+func (d *Decision) judge(p *Policy, in *inputs, probability float64) {
+	d.Probability = probability
+	if !(d.Probability >= 0 && d.Probability <= 1) { // NaN as well: no model, no trust
+		d.Probability, d.Degraded = 1, d.Degraded|DegradedModel
+	}
+	d.Points, d.Level = Points(d.Probability), p.level(d.Probability)
+	d.Outcome = outcome(p, in, d)
 }
 
 // outcome orders the voices: thresholds, lists, faults, then a challenge already

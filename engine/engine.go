@@ -44,8 +44,12 @@ type Options struct {
 	Node    uint16   // number of this scorer among several
 	Locator signals.Locator
 	Proxies signals.Proxies
-	Model   *models.Model
-	Policy  *Policy // default: the embedded one
+	Model   *models.Model // the champion: it decides
+	Policy  *Policy       // default: the embedded one
+
+	// Challenger, where there is one, scores each attempt too: its answer is recorded
+	// and decides nothing.
+	Challenger *models.Model
 
 	RetryWindow  time.Duration // default 5 minutes
 	RetryEntries int           // default 1 << 20
@@ -61,11 +65,12 @@ const maxAhead = 5 * time.Minute
 
 // Engine scores attempts. All methods are safe for concurrent use.
 type Engine struct {
-	o      Options
-	dir    string
-	hasher features.Hasher
-	seal   sealer
-	schema [8]byte
+	o       Options
+	dir     string
+	hasher  features.Hasher
+	content contentHash
+	seal    sealer
+	schema  [8]byte
 
 	agents *signals.Agents
 	state  *history.Store
@@ -78,18 +83,19 @@ type Engine struct {
 	// and folds, so that state is the fold of the log in the log's order. A
 	// stripe is taken before any other lock.
 	stripes [1024]sync.Mutex
-	// pause stops remembering while a snapshot is taken.
-	pause sync.RWMutex
-	swap  sync.Mutex // one change of policy or model at a time
+	// pause stops remembering for the moment that a snapshot is of.
+	pause     sync.RWMutex
+	snapshots sync.Mutex // one at a time; taken before pause
+	swap      sync.Mutex // one change of policy or models at a time
 	// failing is set while the log cannot be written, so that it is told once.
 	failing atomic.Bool
 }
 
-// live is what can be swapped while running.
+// live is what can be swapped while running: a request takes it once and keeps it.
 type live struct {
 	policy *Policy
 	lists  boundLists
-	model  *models.Model
+	models models.Serving
 }
 
 // Score answers one attempt and remembers it. The same attempt id with the same
@@ -109,8 +115,9 @@ func (e *Engine) Score(x *Assessment, now time.Time) error {
 	l := e.live.Load()
 	e.recall(x, l)
 	e.extract(x)
-	e.predict(x, l.model)
+	e.predict(x, l.models.Champion)
 	e.decide(x, l.policy)
+	e.challenge(x, l.models.Challenger, l.policy)
 	e.remember(x, l.policy, now)
 	return nil
 }
@@ -128,8 +135,13 @@ func (e *Engine) Evaluate(x *Assessment, now time.Time) error {
 	l := e.live.Load()
 	e.recall(x, l)
 	e.extract(x)
-	e.predict(x, l.model)
+	e.predict(x, l.models.Champion)
 	e.decide(x, l.policy)
+	x.Shadow = Shadow{} // nothing is remembered: the challenger is not asked
+	x.Counterfactual = nil
+	if x.Explained {
+		x.Counterfactual = x.counterfactual(l.policy, &x.Profile.User)
+	}
 	return nil
 }
 
@@ -293,7 +305,10 @@ func (x *Assessment) predict(m *models.Model) {
 func (e *Engine) Policy() *Policy { return e.live.Load().policy }
 
 // Model returns the model that decides, or nil.
-func (e *Engine) Model() *models.Model { return e.live.Load().model }
+func (e *Engine) Model() *models.Model { return e.Models().Champion }
+
+// Models returns the models that score.
+func (e *Engine) Models() models.Serving { return e.live.Load().models }
 
 // SetPolicy puts a policy in force and writes it to the log.
 func (e *Engine) SetPolicy(p *Policy) error {
@@ -305,5 +320,21 @@ func (e *Engine) SetPolicy(p *Policy) error {
 		return fmt.Errorf("policy %s not put in force: %w", p.Digest, err)
 	}
 	e.live.Store(&next)
+	return nil
+}
+
+// SetModels puts models in force. They are kept in the data folder and the change is
+// in the log before the first decision with them, so that every receipt can be made
+// again. Requests that have begun finish with the models they began with.
+func (e *Engine) SetModels(m models.Serving) error {
+	e.swap.Lock()
+	defer e.swap.Unlock()
+	next := *e.live.Load()
+	next.models = m
+	if err := e.recordModels(m); err != nil {
+		return fmt.Errorf("models not put in force: %w", err)
+	}
+	e.live.Store(&next)
+	swapsTotal.Inc()
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 
 // benchAttempts returns an engine with a past and a function that scores the next
 // attempt of one of 1,000 users.
-func benchAttempts(b *testing.B, do func(*Engine, *Assessment, time.Time) error) {
-	e := open(b, b.TempDir())
+func benchAttempts(b *testing.B, do func(*Engine, *Assessment, time.Time) error, change ...func(*Options)) {
+	e := open(b, b.TempDir(), change...)
 	defer e.Close()
 	at := testStart
 	x := &Assessment{}
@@ -42,5 +42,15 @@ func benchAttempts(b *testing.B, do func(*Engine, *Assessment, time.Time) error)
 	}
 }
 
-func BenchmarkScore(b *testing.B)    { benchAttempts(b, (*Engine).Score) }
+func BenchmarkScore(b *testing.B) { benchAttempts(b, (*Engine).Score) }
+
+// BenchmarkScoreChallenged has the champion's own trees as challenger.
+func BenchmarkScoreChallenged(b *testing.B) {
+	m, err := baseline()
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchAttempts(b, (*Engine).Score, func(o *Options) { o.Challenger = m })
+}
+
 func BenchmarkEvaluate(b *testing.B) { benchAttempts(b, (*Engine).Evaluate) }

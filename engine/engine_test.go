@@ -14,6 +14,7 @@ import (
 
 	"github.com/waryauth/wary/internal/journal"
 	"github.com/waryauth/wary/models"
+	"github.com/waryauth/wary/models/modeltest"
 	"github.com/waryauth/wary/signals"
 )
 
@@ -643,9 +644,20 @@ func TestNoIdentifierInLog(t *testing.T) {
 	}
 }
 
-// TestScoreAllocates nothing in steady state, from attempt to remembered decision.
+// TestScoreAllocates nothing in steady state, from attempt to remembered decision,
+// with a challenger and without.
 func TestScoreAllocates(t *testing.T) {
-	e := open(t, t.TempDir())
+	if got := scoreAllocates(t); got != 0 {
+		t.Errorf("%v allocations a score", got)
+	}
+	second := modeltest.Load(t, "second", 1, 2)
+	if got := scoreAllocates(t, func(o *Options) { o.Challenger = second }); got != 0 {
+		t.Errorf("%v allocations a score with a challenger", got)
+	}
+}
+
+func scoreAllocates(t *testing.T, change ...func(*Options)) float64 {
+	e := open(t, t.TempDir(), change...)
 	defer e.Close()
 	at := settle(t, e, 6)
 	ids := make([]string, 4000)
@@ -668,15 +680,15 @@ func TestScoreAllocates(t *testing.T) {
 	for range 500 {
 		one()
 	}
-	if got := testing.AllocsPerRun(1000, one); got != 0 {
-		t.Errorf("%v allocations a score", got)
-	}
+	return testing.AllocsPerRun(1000, one)
 }
 
 func FuzzFact(f *testing.F) {
 	e := open(f, f.TempDir())
 	x := score(f, e, home("x", testStart))
 	f.Add(x.buf)
+	x.challenge(modeltest.Load(f, "second", 1, 2), e.Policy())
+	f.Add(x.appendDecision(nil))
 	if err := e.Close(); err != nil {
 		f.Fatal(err)
 	}

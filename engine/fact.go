@@ -20,8 +20,12 @@ const (
 	KindChange
 )
 
-// factVersion is the first byte of every fact; a reader refuses others.
-const factVersion = 1
+// The first byte of a fact is its version; a reader refuses others. Decisions of
+// version 1 had no challenger, and every value of the vector at full length.
+const (
+	factVersion     = 1
+	decisionVersion = 2
+)
 
 // fact is a decision as the log holds it: everything that state folds, that the
 // same answer needs, and that a receipt shows. It holds no identifier, only
@@ -39,7 +43,7 @@ type fact struct {
 // appendDecision appends the assessment as a fact.
 func (x *Assessment) appendDecision(b []byte) []byte {
 	d, in := &x.Decision, &x.inputs
-	b = append(b, factVersion)
+	b = append(b, decisionVersion)
 	b = binary.LittleEndian.AppendUint64(b, uint64(x.fact.attempt))
 	b = binary.LittleEndian.AppendUint64(b, uint64(x.fact.body))
 	b = appendAddress(b, x.fact.previous)
@@ -61,15 +65,17 @@ func (x *Assessment) appendDecision(b []byte) []byte {
 	b = appendString(b, d.ModelDigest)
 	b = binary.LittleEndian.AppendUint32(b, d.PolicyVersion)
 	b = appendString(b, d.PolicyDigest)
-	return appendAnswer(b, d)
+	b = appendAnswer(b, d)
+	return x.Shadow.append(b)
 }
 
 // appendScored appends the vector and what the model made of it.
 func (x *Assessment) appendScored(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(features.Width))
-	for _, v := range x.Vector {
-		b = appendF32(b, v)
-	}
+	b = binary.LittleEndian.AppendUint16(b, 0) // the vector's length, see below
+	start := len(b)
+	b = appendVector(b, &x.Vector)
+	binary.LittleEndian.PutUint16(b[start-2:], uint16(len(b)-start))
 	b = appendF64(b, x.Prediction.Raw)
 	b = appendF64(b, x.Prediction.Probability)
 	b = append(b, uint8(features.Families))
@@ -114,7 +120,7 @@ func appendAnswer(b []byte, d *Decision) []byte {
 // readDecision fills the assessment from a fact. Strings point into b.
 func (x *Assessment) readDecision(b []byte) error {
 	r := reader{b: b}
-	if r.u8() != factVersion {
+	if r.u8() != decisionVersion {
 		return errFact
 	}
 	x.fact.attempt, x.fact.body = features.Key(r.u64()), features.Key(r.u64())
@@ -145,6 +151,8 @@ func (x *Assessment) readDecision(b []byte) error {
 	d.ModelVersion, d.ModelDigest = r.string(), r.string()
 	d.PolicyVersion, d.PolicyDigest = r.u32(), r.string()
 	x.readAnswer(&r)
+	x.Shadow = Shadow{}
+	x.Shadow.read(&r)
 	if r.bad || len(r.b) != 0 || d.Outcome > Deny || int(d.Level) >= Levels || int(d.Grant.Constraint) >= len(ConstraintNames) {
 		return errFact
 	}
@@ -155,16 +163,16 @@ func (x *Assessment) readDecision(b []byte) error {
 // missing and the rest of the fact stands: state is made from a log that goes on
 // over changes of the schema.
 func (x *Assessment) readScored(r *reader) {
-	vector := reader{b: r.take(int(r.u16()) * 4)}
+	width := int(r.u16())
+	vector := reader{b: r.take(int(r.u16()))}
 	x.Prediction.Raw, x.Prediction.Probability = r.f64(), r.f64()
 	families := reader{b: r.take(int(r.u8()) * 6)}
-	if len(vector.b) != 4*features.Width || len(families.b) != 6*features.Families {
+	if width != features.Width || len(families.b) != 6*features.Families {
 		x.unscored()
 		return
 	}
-	for i := range x.Vector {
-		x.Vector[i] = vector.f32()
-	}
+	readVector(&vector, &x.Vector)
+	r.bad = r.bad || vector.bad || len(vector.b) != 0
 	for f := range features.Families {
 		x.Prediction.Contributions[f], x.Prediction.Top[f] = families.f32(), families.u16()
 		if top := x.Prediction.Top[f]; int(top) >= features.Width && top != models.NoFeature {
@@ -181,6 +189,7 @@ func (x *Assessment) unscored() {
 	for f := range features.Families {
 		x.Prediction.Contributions[f], x.Prediction.Top[f] = 0, models.NoFeature
 	}
+	x.Shadow.Contributions = [features.Families]float32{}
 }
 
 func (x *Assessment) readAnswer(r *reader) {

@@ -15,6 +15,7 @@ const (
 	stageExtract
 	stagePredict
 	stageDecide
+	stageChallenge
 	stageAppend
 	stageFold
 	stages int = iota
@@ -27,6 +28,7 @@ var (
 		metrics.NewPrometheusHistogramExt(`wary_stage_seconds{stage="extract"}`, stageBounds[:]),
 		metrics.NewPrometheusHistogramExt(`wary_stage_seconds{stage="predict"}`, stageBounds[:]),
 		metrics.NewPrometheusHistogramExt(`wary_stage_seconds{stage="decide"}`, stageBounds[:]),
+		metrics.NewPrometheusHistogramExt(`wary_stage_seconds{stage="challenge"}`, stageBounds[:]),
 		metrics.NewPrometheusHistogramExt(`wary_stage_seconds{stage="append"}`, stageBounds[:]),
 		metrics.NewPrometheusHistogramExt(`wary_stage_seconds{stage="fold"}`, stageBounds[:]),
 	}
@@ -36,6 +38,25 @@ var (
 		Allow:  metrics.NewCounter(`wary_decisions_total{decision="allow"}`),
 		StepUp: metrics.NewCounter(`wary_decisions_total{decision="step_up"}`),
 		Deny:   metrics.NewCounter(`wary_decisions_total{decision="deny"}`),
+	}
+	// challengedTotal counts decisions that a challenger looked at: what the champion
+	// decided, and what the challenger would have.
+	challengedTotal = [Deny + 1][Deny + 1]*metrics.Counter{
+		Allow: {
+			Allow:  metrics.NewCounter(`wary_challenger_decisions_total{champion="allow",challenger="allow"}`),
+			StepUp: metrics.NewCounter(`wary_challenger_decisions_total{champion="allow",challenger="step_up"}`),
+			Deny:   metrics.NewCounter(`wary_challenger_decisions_total{champion="allow",challenger="deny"}`),
+		},
+		StepUp: {
+			Allow:  metrics.NewCounter(`wary_challenger_decisions_total{champion="step_up",challenger="allow"}`),
+			StepUp: metrics.NewCounter(`wary_challenger_decisions_total{champion="step_up",challenger="step_up"}`),
+			Deny:   metrics.NewCounter(`wary_challenger_decisions_total{champion="step_up",challenger="deny"}`),
+		},
+		Deny: {
+			Allow:  metrics.NewCounter(`wary_challenger_decisions_total{champion="deny",challenger="allow"}`),
+			StepUp: metrics.NewCounter(`wary_challenger_decisions_total{champion="deny",challenger="step_up"}`),
+			Deny:   metrics.NewCounter(`wary_challenger_decisions_total{champion="deny",challenger="deny"}`),
+		},
 	}
 	degradedTotal = [DegradedBits]*metrics.Counter{
 		metrics.NewCounter(`wary_degraded_total{fault="geo"}`),
@@ -47,6 +68,7 @@ var (
 		signals.Outcome: metrics.NewCounter(`wary_feedback_total{kind="outcome"}`),
 		signals.Label:   metrics.NewCounter(`wary_feedback_total{kind="label"}`),
 	}
+	swapsTotal           = metrics.NewCounter(`wary_model_swaps_total`)
 	repeatedTotal        = metrics.NewCounter(`wary_repeated_attempts_total`)
 	unknownExternalTotal = metrics.NewCounter(`wary_unknown_external_total`)
 	unknownPreviousTotal = metrics.NewCounter(`wary_unknown_previous_decision_total`)
@@ -78,6 +100,12 @@ func feedbackTotal(k signals.FeedbackKind) { feedbackTotals[k].Inc() }
 // Metrics registers what is read when the metrics are scraped.
 func (e *Engine) Metrics(set *metrics.Set) {
 	set.NewGauge(`wary_policy_version`, func() float64 { return float64(e.Policy().Version) })
+	set.NewGauge(`wary_challengers`, func() float64 {
+		if e.Models().Challenger == nil {
+			return 0
+		}
+		return 1
+	})
 	for name, f := range map[string]func() float64{
 		"wary_journal_records_total":       func() float64 { return float64(e.log.Stats().Records) },
 		"wary_journal_bytes_total":         func() float64 { return float64(e.log.Stats().Bytes) },

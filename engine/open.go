@@ -14,6 +14,7 @@ import (
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/features/history"
 	"github.com/waryauth/wary/internal/journal"
+	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/signals"
 )
 
@@ -29,10 +30,11 @@ func Open(dir string, o Options) (*Engine, error) {
 		o: o, dir: dir, hasher: features.NewHasher(k(0), k(1)), seal: sealer{k(2), k(3)}, schema: schemaMark(),
 		agents: signals.NewAgents(agentCache),
 	}
+	e.content = newContentHash(uint64(e.hasher.Key(features.KindAttempt, "the point of contentHash")))
 	e.clear()
-	e.live.Store(&live{policy: o.Policy, lists: o.Policy.bind(e.hasher), model: o.Model})
+	e.live.Store(&live{policy: o.Policy, lists: o.Policy.bind(e.hasher), models: models.Serving{Champion: o.Model, Challenger: o.Challenger}})
 	var err error
-	if e.log, err = journal.Open(filepath.Join(dir, "journal"), o.Journal); err != nil {
+	if e.log, err = journal.Open(filepath.Join(dir, JournalFolder), o.Journal); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	if err = e.recover(); err == nil {
@@ -110,6 +112,7 @@ func (e *Engine) fold(rec journal.Record, x *Assessment) error {
 		if err := x.readDecision(rec.Payload); err != nil {
 			return err
 		}
+		e.state.Touch(&x.Trace) // nobody has recalled it
 		e.foldDecision(x, rec.At, rec.Time)
 	case KindFeedback:
 		var f feedbackFact
@@ -130,14 +133,16 @@ func (e *Engine) fold(rec journal.Record, x *Assessment) error {
 	return nil
 }
 
-// change is a policy or model that came into force. The log holds the policy's
+// change is a policy or the models that came into force. The log holds the policy's
 // text; beside it the text is kept in the data folder, as models are, since
 // retention may remove the segment it stands in before the decisions it made.
 type change struct {
 	What    string // "policy" or "model"
-	Digest  string
+	Digest  string // of the policy or the champion; "" where there is none
 	Version string
 	Text    []byte `json:",omitempty"`
+
+	Challenger, ChallengerVersion string `json:",omitempty"` // its digest and version, with "model"
 }
 
 func (e *Engine) recordPolicy(p *Policy) error {
@@ -147,10 +152,27 @@ func (e *Engine) recordPolicy(p *Policy) error {
 	return e.appendChange(change{What: "policy", Digest: p.Digest, Version: fmt.Sprint(p.Version), Text: p.Text})
 }
 
-// Folders of a data folder in which models and policies are kept by their digests.
+// recordModels keeps the models in the data folder and appends the change.
+func (e *Engine) recordModels(s models.Serving) error {
+	c, dir := change{What: "model"}, filepath.Join(e.dir, ModelFolder)
+	var champion, challenger error
+	if m := s.Champion; m != nil {
+		c.Digest, c.Version, champion = m.Digest(), m.Version(), m.Save(dir)
+	}
+	if m := s.Challenger; m != nil {
+		c.Challenger, c.ChallengerVersion, challenger = m.Digest(), m.Version(), m.Save(dir)
+	}
+	if err := errors.Join(champion, challenger); err != nil {
+		return fmt.Errorf("keep models: %w", err)
+	}
+	return e.appendChange(c)
+}
+
+// Folders of a data folder: the log, and models and policies by their digests.
 const (
-	ModelFolder  = "models"
-	PolicyFolder = "policies"
+	JournalFolder = "journal"
+	ModelFolder   = "models"
+	PolicyFolder  = "policies"
 )
 
 // save keeps the policy's text under its digest, whole or not at all.
@@ -185,13 +207,8 @@ func (e *Engine) appendChange(c change) error {
 
 // recordStart writes to the log what is in force at start.
 func (e *Engine) recordStart() error {
-	if m := e.Model(); m != nil {
-		if err := m.Save(filepath.Join(e.dir, ModelFolder)); err != nil {
-			return fmt.Errorf("keep model: %w", err)
-		}
-		if err := e.appendChange(change{What: "model", Digest: m.Digest(), Version: m.Version()}); err != nil {
-			return fmt.Errorf("log model: %w", err)
-		}
+	if err := e.recordModels(e.Models()); err != nil {
+		return fmt.Errorf("log models: %w", err)
 	}
 	if err := e.recordPolicy(e.Policy()); err != nil {
 		return fmt.Errorf("log policy: %w", err)

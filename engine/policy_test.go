@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 	"testing"
@@ -209,5 +210,35 @@ func TestPoints(t *testing.T) {
 		if got := Points(p); got != want {
 			t.Errorf("Points(%v) = %d, want %d", p, got, want)
 		}
+	}
+}
+
+// Points never fall as the probability rises, from one float to the next as well.
+func TestPointsNeverFall(t *testing.T) {
+	for points := range 100 { // about where each begins
+		p := math.Pow(10, (float64(points)-100.5)/20)
+		for range 200 {
+			p = math.Nextafter(p, 0)
+		}
+		last := Points(p)
+		for range 400 {
+			p = math.Nextafter(p, 2)
+			if now := Points(p); now < last {
+				t.Fatalf("Points(%v) = %d after %d", p, now, last)
+			} else {
+				last = now
+			}
+		}
+	}
+	last := uint8(0)
+	for x := -30.0; x < 30; x += 1.0 / 256 {
+		now := Points(1 / (1 + math.Exp(-x)))
+		if now < last {
+			t.Fatalf("Points at log-odds %v = %d after %d", x, now, last)
+		}
+		last = now
+	}
+	if last != 100 || Points(1/(1+math.Exp(30.0))) != 0 {
+		t.Error("the scale is not gone through: the test shows little") // the control
 	}
 }

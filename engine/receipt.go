@@ -24,6 +24,7 @@ type Receipt struct {
 	AskedDetails  []string // types
 	Taught        bool     // state learned from it at once
 	Decision      Decision
+	Shadow        Shadow
 	Said          []Said // the oldest first
 }
 
@@ -60,12 +61,12 @@ func (e *Engine) Receipt(id string) (*Receipt, error) {
 	}
 	r := &Receipt{
 		ID: parsed, Logged: rec.Time, Attempt: x.fact.attempt, Trace: x.Trace, Vector: x.Vector, Contributions: x.Prediction.Contributions,
-		Raw: x.Prediction.Raw, Asked: x.inputs.scopes, AskedDetails: x.inputs.details, Taught: x.fact.teaches, Decision: x.Decision,
+		Raw: x.Prediction.Raw, Asked: x.inputs.scopes, AskedDetails: x.inputs.details, Taught: x.fact.teaches, Decision: x.Decision, Shadow: x.Shadow,
 	}
 	r.Decision.ID = parsed
 	if x.fact.schema != e.schema {
 		x.unscored()
-		r.Vector, r.Contributions = x.Vector, x.Prediction.Contributions
+		r.Vector, r.Contributions, r.Shadow = x.Vector, x.Prediction.Contributions, x.Shadow
 	}
 	if x.fact.previous != (journal.Address{}) {
 		previous := e.seal.seal(e.o.Node, x.fact.previous)

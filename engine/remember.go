@@ -16,7 +16,7 @@ import (
 func (e *Engine) admit(x *Assessment, now time.Time) (answered bool, err error) {
 	x.fact = fact{
 		attempt: e.hasher.Key(features.KindAttempt, x.Attempt.ID),
-		body:    e.hasher.Key(features.KindAttempt, view(x.Body)),
+		body:    e.contentKey(x.Body),
 		schema:  e.schema,
 	}
 	since := millis(now.Add(-e.o.RetryWindow))
@@ -138,6 +138,7 @@ func (e *Engine) remember(x *Assessment, p *Policy, now time.Time) {
 	x.Decision.ID = e.seal.seal(e.o.Node, at)
 	x.stamp(stageFold, e.o.Now)
 	decisions(x.Decision.Outcome, x.Decision.Degraded)
+	x.Shadow.count(x.Decision.Outcome)
 }
 
 // append writes a fact to the log, and tells operators once that the log fails,
@@ -169,9 +170,10 @@ func (e *Engine) foldDecision(x *Assessment, at journal.Address, now time.Time) 
 	if x.fact.previous != (journal.Address{}) {
 		e.joins.put(entry{key: joinKey(x.fact.first), at: at, when: millis(now)})
 	}
-	e.state.Attempt(&x.Trace)
 	if x.fact.teaches {
-		e.state.Succeed(&x.Trace)
+		e.state.AttemptSucceed(&x.Trace)
+	} else {
+		e.state.Attempt(&x.Trace)
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -260,11 +261,13 @@ func TestSchemaChanges(t *testing.T) {
 	// One feature and one family more, at the end of each.
 	vector := len(payload) - len(old.appendScored(nil)) - len(after(old))
 	scored := old.appendScored(nil)
-	families := 2 + 4*features.Width + 16
+	length := int(binary.LittleEndian.Uint16(scored[2:]))
+	families := 4 + length + 16
 	var wide []byte
 	wide = append(wide, payload[:vector]...)
-	wide = append(wide, byte(features.Width+1), byte((features.Width+1)>>8))
-	wide = append(wide, scored[2:2+4*features.Width]...)
+	wide = binary.LittleEndian.AppendUint16(wide, uint16(features.Width+1))
+	wide = binary.LittleEndian.AppendUint16(wide, uint16(length+4))
+	wide = append(wide, scored[4:4+length]...)
 	wide = append(wide, 0, 0, 0, 0)
 	wide = append(wide, scored[families-16:families]...)
 	wide = append(wide, byte(features.Families+1))
@@ -303,7 +306,7 @@ func after(x *Assessment) []byte {
 	b := appendString(nil, d.ModelVersion)
 	b = appendString(b, d.ModelDigest)
 	b = append(b, byte(d.PolicyVersion), byte(d.PolicyVersion>>8), byte(d.PolicyVersion>>16), byte(d.PolicyVersion>>24))
-	return appendAnswer(appendString(b, d.PolicyDigest), d)
+	return x.Shadow.append(appendAnswer(appendString(b, d.PolicyDigest), d))
 }
 
 // TestUnknownExternal: names that no policy maps are counted.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 
 	"github.com/waryauth/wary/internal/journal"
 	"github.com/waryauth/wary/models"
@@ -78,6 +79,21 @@ func (r *Replayer) learn(rec journal.Record) error {
 	return nil
 }
 
+// policy returns the policy of a digest, from the log or from the data folder.
+func (r *Replayer) policy(digest string) (*Policy, error) {
+	if err := r.unread[digest]; err != nil {
+		return nil, fmt.Errorf("policy %s: %w", digest, err)
+	}
+	p := r.policies[digest]
+	if p == nil {
+		p = r.kept(digest)
+	}
+	if p == nil {
+		return nil, fmt.Errorf("policy %s is neither in the log nor in the data folder", digest)
+	}
+	return p, nil
+}
+
 // kept returns a policy from the data folder, or nil.
 func (r *Replayer) kept(digest string) *Policy {
 	text, err := os.ReadFile(policyPath(r.Policies, digest))
@@ -88,7 +104,7 @@ func (r *Replayer) kept(digest string) *Policy {
 	if err != nil || p.Digest != digest {
 		return nil
 	}
-	r.policies[digest] = p
+	r.policies[p.Digest] = p // digest lies in the fact's bytes
 	return p
 }
 
@@ -97,15 +113,9 @@ func (r *Replayer) remake(old *Assessment) string {
 	if old.fact.schema != r.schema {
 		return "scored under another feature schema"
 	}
-	p := r.policies[old.Decision.PolicyDigest]
-	if err := r.unread[old.Decision.PolicyDigest]; err != nil {
-		return fmt.Sprintf("policy %s: %v", old.Decision.PolicyDigest, err)
-	}
-	if p == nil {
-		p = r.kept(old.Decision.PolicyDigest)
-	}
-	if p == nil {
-		return "policy " + old.Decision.PolicyDigest + " is neither in the log nor in the data folder"
+	p, err := r.policy(old.Decision.PolicyDigest)
+	if err != nil {
+		return err.Error()
 	}
 	m, err := r.model(old.Decision.ModelDigest)
 	if err != nil {
@@ -127,6 +137,14 @@ func (r *Replayer) remake(old *Assessment) string {
 	if !bytes.Equal(r.a, r.b) {
 		return fmt.Sprintf("the policy gives %+v, the receipt says %+v", x.Decision, old.Decision)
 	}
+	if m, err = r.model(old.Shadow.Digest); err != nil {
+		return "challenger: " + err.Error()
+	}
+	x.challenge(m, p)
+	r.a, r.b = x.Shadow.append(r.a[:0]), old.Shadow.append(r.b[:0])
+	if !bytes.Equal(r.a, r.b) {
+		return fmt.Sprintf("the challenger gives %+v, the receipt says %+v", x.Shadow, old.Shadow)
+	}
 	return ""
 }
 
@@ -142,6 +160,6 @@ func (r *Replayer) model(digest string) (*models.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", digest, err)
 	}
-	r.models[digest] = m
+	r.models[strings.Clone(digest)] = m // it lies in the fact's bytes, which the next fact overwrites
 	return m, nil
 }

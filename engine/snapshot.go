@@ -12,45 +12,40 @@ import (
 	"os"
 	"time"
 
+	"github.com/waryauth/wary/features/history"
 	"github.com/waryauth/wary/internal/journal"
 )
 
-// A snapshot is: magic, the schema mark, the log's address it goes up to, state,
-// the four ledgers, and the SHA-256 of all before.
-const snapshotMagic = "WARYSNAP\x01"
+// A snapshot is: magic, the schema mark, the log's address that state goes up to,
+// state, the four ledgers, the address that nothing of them goes beyond, and the
+// SHA-256 of all before.
+//
+// State is as it was at the first address: it is the fold of the log up to there,
+// and no fact is folded twice. The ledgers may know of facts beyond, up to the
+// second: what is put in a ledger again is there once.
+const snapshotMagic = "WARYSNAP\x02"
 
 // Snapshot writes memory to disk, together with how far in the log it goes.
-// Nothing is remembered while it is taken; requests wait.
+// Requests are answered meanwhile: they wait only for those that are just being
+// remembered, so that there is one moment between two facts. One snapshot is taken
+// at a time.
 //
-// The log goes to disk first: were it shorter than the snapshot after a loss of
+// The log goes to disk before the snapshot counts: were it shorter after a loss of
 // power, the snapshot would be of no use, and retention may have removed what it
-// stands for. Most of it goes while requests are still answered.
+// stands for.
 func (e *Engine) Snapshot() error {
 	started := time.Now()
-	if err := e.log.Sync(); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
+	e.snapshots.Lock()
+	defer e.snapshots.Unlock()
 	e.pause.Lock()
-	defer e.pause.Unlock()
-	if err := e.log.Sync(); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
-	end := e.log.End()
+	end, state := e.log.End(), e.state.Freeze()
+	e.pause.Unlock()
+	defer state.Close()
 	err := writeFile(e.snapshotPath(), func(f *os.File) error {
 		w := bufio.NewWriterSize(f, 1<<20)
 		sum := sha256.New()
-		out := io.MultiWriter(w, sum)
-		head := append([]byte(snapshotMagic), e.schema[:]...)
-		if _, err := out.Write(appendAddress(head, end)); err != nil {
+		if err := e.writeSnapshot(io.MultiWriter(w, sum), end, state); err != nil {
 			return err
-		}
-		if err := e.state.Snapshot(out); err != nil {
-			return err
-		}
-		for _, l := range e.ledgers() {
-			if err := l.snapshot(out); err != nil {
-				return err
-			}
 		}
 		if _, err := w.Write(sum.Sum(nil)); err != nil {
 			return err
@@ -63,6 +58,26 @@ func (e *Engine) Snapshot() error {
 	e.log.Pin(end)
 	slog.Debug("snapshot", "seconds", time.Since(started).Seconds())
 	return nil
+}
+
+func (e *Engine) writeSnapshot(w io.Writer, end journal.Address, state *history.Image) error {
+	head := append([]byte(snapshotMagic), e.schema[:]...)
+	if _, err := w.Write(appendAddress(head, end)); err != nil {
+		return err
+	}
+	if err := state.Write(w); err != nil {
+		return err
+	}
+	for _, l := range e.ledgers() {
+		if err := l.snapshot(w); err != nil {
+			return err
+		}
+	}
+	reach := e.log.End() // a fact is in a ledger only once it is in the log
+	if _, err := w.Write(appendAddress(nil, reach)); err != nil {
+		return err
+	}
+	return e.log.Sync()
 }
 
 func (e *Engine) ledgers() [4]*ledger {
@@ -82,8 +97,8 @@ func (e *Engine) restoreSnapshot() (journal.Address, error) {
 		return journal.Address{}, err
 	}
 	defer f.Close()
-	at, err := e.readSnapshot(f)
-	if err == nil && e.log.End().Less(at) {
+	at, reach, err := e.readSnapshot(f)
+	if err == nil && (e.log.End().Less(reach) || reach.Less(at)) {
 		err = errors.New("it goes further than the log")
 	}
 	if err != nil {
@@ -98,33 +113,37 @@ func (e *Engine) restoreSnapshot() (journal.Address, error) {
 	return at, nil
 }
 
-func (e *Engine) readSnapshot(f *os.File) (at journal.Address, err error) {
+func (e *Engine) readSnapshot(f *os.File) (at, reach journal.Address, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return at, err
+		return at, reach, err
 	}
 	if err := checkSum(f, info.Size()); err != nil {
-		return at, err
+		return at, reach, err
 	}
 	src := bufio.NewReaderSize(io.LimitReader(f, info.Size()-sha256.Size), 1<<20)
 	head := make([]byte, len(snapshotMagic)+8+8)
 	if _, err := io.ReadFull(src, head); err != nil {
-		return at, err
+		return at, reach, err
 	}
 	r := reader{b: head}
 	if string(r.take(len(snapshotMagic))) != snapshotMagic || [8]byte(r.take(8)) != e.schema {
-		return at, errors.New("it is of another version or schema")
+		return at, reach, errors.New("it is of another version or schema")
 	}
 	at = r.address()
 	if err := e.state.Restore(src); err != nil {
-		return at, err
+		return at, reach, err
 	}
 	for _, l := range e.ledgers() {
 		if err := l.restore(src); err != nil {
-			return at, err
+			return at, reach, err
 		}
 	}
-	return at, nil
+	if _, err := io.ReadFull(src, head[:8]); err != nil {
+		return at, reach, err
+	}
+	r = reader{b: head[:8]}
+	return at, r.address(), nil
 }
 
 // checkSum reads the whole file once, so that a damaged snapshot fills nothing.

@@ -7,14 +7,15 @@ func extractBaseline(v *Vector, x *input) {
 		return
 	}
 	u := &x.p.User
+	is := u.lookAt(&x.now)
 	v[HisNLogins] = float32(u.Successes)
 	v[HisLearningMode] = one(u.Learning())
-	v[HisPastStepUpPassRate] = share(float32(u.StepUpsPassed), float32(u.StepUpsPassed+u.StepUpsFailed))
-	v[HisPastStepUps30d] = u.stepUpsMonth.Estimate(&x.now, Month)
-	v[HisPastDenies30d] = u.denies.Estimate(&x.now, Month)
-	v[HisKnownCountries] = float32(used(u.countries[:]))
-	v[HisKnownDevices] = float32(used(u.devices[:]))
-	v[HisKnownNetworks] = float32(used(u.asns[:]))
+	v[HisPastStepUpPassRate] = share(float32(u.StepUpsPassed), float32(u.StepUpsPassed)+float32(u.StepUpsFailed))
+	v[HisPastStepUps30d] = is.stepUpsMonth()
+	v[HisPastDenies30d] = is.deniesMonth()
+	v[HisKnownCountries] = float32(len(u.of(ofCountry)))
+	v[HisKnownDevices] = float32(len(u.of(ofDevice)))
+	v[HisKnownNetworks] = float32(len(u.of(ofASN)))
 	if u.gap.n > 0 {
 		v[HisTypicalGapDays] = float32(math.Exp(float64(u.gap.mean))) / (msPerDay / 1000)
 	}
@@ -30,7 +31,7 @@ func (u *User) Learning() bool { return u.Successes < 5 || u.SuccessDays < 2 }
 
 func baselineTime(v *Vector, x *input) {
 	u := &x.p.User
-	v[HisHistoryDays] = x.daysSince(u.FirstSuccess)
+	v[HisHistoryDays] = x.daysSince(millis(u.FirstSuccess))
 	v[HisDaysSinceLastLogin] = x.daysSince(u.LastSuccess)
 	v[HisHourOfDayLikelihood] = likelihood(u.hours[:], hourOf(x.now.ms), 0.5)
 	v[HisDayOfWeekLikelihood] = likelihood(u.weekdays[:], weekdayOf(x.now.ms), 1)
@@ -55,8 +56,8 @@ func baselineFreeman(v *Vector, x *input) {
 	c := Counts{
 		Mine: float64(u.Successes), Total: float64(all.Successes), Users: float64(all.Users),
 		User: [FreemanTerms]float64{
-			count(u.addresses[:], t.Address), count(u.asns[:], t.ASN), count(u.countries[:], t.Country),
-			count(u.agents[:], t.Agent), count(u.browsers[:], t.Browser), count(u.systems[:], t.OS), count(u.classes[:], t.Class),
+			count(u.of(ofAddress), t.Address), count(u.of(ofASN), t.ASN), count(u.of(ofCountry), t.Country),
+			count(u.of(ofAgent), t.Agent), count(u.of(ofBrowser), t.Browser), count(u.of(ofOS), t.OS), count(u.of(ofClass), t.Class),
 		},
 		All: [FreemanTerms]float64{
 			float64(x.p.Address.Successes), float64(x.p.ASN.Successes), float64(x.p.Country),

@@ -2,8 +2,11 @@ package features
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/waryauth/wary/signals"
 )
@@ -75,21 +78,77 @@ func TestTally(t *testing.T) {
 // TestLearnMakesRoom: a full table forgets what is worth least, the day it was
 // seen and one more for each success.
 func TestLearnMakesRoom(t *testing.T) {
-	var s [3]slot
-	learn(s[:], 0, 1) // absent
+	var k traits
+	k.learn(ofCountry, 9, 100) // before and behind: they stay
+	k.learn(ofProof, 8, 100)
+	k.learn(ofTLS, 0, 1) // absent
 	for range 10 {
-		learn(s[:], 1, 100) // worth 110
+		k.learn(ofTLS, 1, 100) // worth 110
 	}
-	learn(s[:], 2, 105) // 106
-	learn(s[:], 3, 108) // 109
-	learn(s[:], 4, 109)
-	if seen(s[:], 2) != nil || seen(s[:], 1) == nil || seen(s[:], 3) == nil || seen(s[:], 4) == nil || used(s[:]) != 3 {
+	k.learn(ofTLS, 2, 105) // 106
+	k.learn(ofTLS, 3, 108) // 109
+	k.learn(ofTLS, 4, 109)
+	s := k.of(ofTLS)
+	if seen(s, 2) != nil || seen(s, 1) == nil || seen(s, 3) == nil || seen(s, 4) == nil || len(s) != 3 {
 		t.Errorf("slots %+v", s)
 	}
-	learn(s[:], 4, 50) // late: the day stays
-	if got := *seen(s[:], 4); got != (slot{4, 2, 109}) {
+	k.learn(ofTLS, 4, 50) // late: the day stays
+	if got := *seen(s, 4); got != (slot{4, 2, 109}) {
 		t.Errorf("slot %+v", got)
 	}
+	if len(k.of(ofCountry)) != 1 || seen(k.of(ofCountry), 9) == nil || len(k.of(ofProof)) != 1 || seen(k.of(ofProof), 8) == nil {
+		t.Errorf("the neighbours: %+v", k)
+	}
+}
+
+// TestTraitsAgainstTables learns the same values in random order into traits and
+// into a table of its own for each trait, which is what they stand for.
+func TestTraitsAgainstTables(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var u User
+		tables := make([][]slot, traitCount)
+		for range rapid.IntRange(1, 300).Draw(t, "values") {
+			n := rapid.IntRange(0, traitCount-1).Draw(t, "trait")
+			key, day := uint32(rapid.IntRange(0, 12).Draw(t, "key")), uint16(rapid.IntRange(1, 200).Draw(t, "day"))
+			u.learn(trait(n), key, day)
+			tables[n] = learnInTable(tables[n], int(traitRoom[n]), key, day)
+		}
+		total := 0
+		for n := range tables {
+			total += len(tables[n])
+			if got := u.of(trait(n)); !slices.Equal(got, tables[n]) {
+				t.Fatalf("trait %d: %v, want %v", n, got, tables[n])
+			}
+		}
+		if !u.Valid() || u.Size() != userBytes+8*total {
+			t.Fatalf("valid %v, size %d", u.Valid(), u.Size())
+		}
+		u.end[3] = 81 // the control
+		if u.Valid() {
+			t.Fatal("ends that fall are valid")
+		}
+	})
+}
+
+func learnInTable(table []slot, room int, key uint32, day uint16) []slot {
+	if key == 0 {
+		return table
+	}
+	for i := range table {
+		if table[i].key == key {
+			table[i].count, table[i].day = table[i].count+1, max(table[i].day, day)
+			return table
+		}
+	}
+	fresh := slot{key: key, count: 1, day: day}
+	if len(table) < room {
+		return append(table, fresh)
+	}
+	worst := slices.IndexFunc(table, func(s slot) bool {
+		return !slices.ContainsFunc(table, func(o slot) bool { return o.worth() < s.worth() })
+	})
+	table[worst] = fresh
+	return table
 }
 
 // TestMoments holds mean and variance to those of the values, while each weighs
@@ -112,14 +171,15 @@ func TestMoments(t *testing.T) {
 func TestUnattendedTeachesNoHabits(t *testing.T) {
 	s := atHome()
 	tr := s.trace(time.Hour, Allowed, []edit{unattended})
+	m := MomentOf(tr.Time)
 	var u User
-	u.Succeed(&tr)
-	if u.Successes != 0 || used(u.addresses[:]) != 0 || u.place.at != 0 {
+	u.Succeed(&tr, &m)
+	if u.Successes != 0 || len(u.of(ofAddress)) != 0 || u.place.at != 0 {
 		t.Errorf("it taught: %+v", u)
 	}
 	tr.Flags &^= Unattended
-	u.Succeed(&tr)
-	if u.Successes != 1 || used(u.addresses[:]) != 1 || u.place.at == 0 {
+	u.Succeed(&tr, &m)
+	if u.Successes != 1 || len(u.of(ofAddress)) != 1 || u.place.at == 0 {
 		t.Errorf("the control taught nothing: %+v", u)
 	}
 }
@@ -127,9 +187,10 @@ func TestUnattendedTeachesNoHabits(t *testing.T) {
 func TestSuccessDays(t *testing.T) {
 	var u User
 	for _, hours := range []int64{1, 5, 23, 25, 49, 30} { // the last comes late
-		u.Succeed(&Trace{Time: hours * 3_600_000, User: 1})
+		m := MomentOf(hours * 3_600_000)
+		u.Succeed(&Trace{Time: hours * 3_600_000, User: 1}, &m)
 	}
-	if u.Successes != 6 || u.SuccessDays != 3 || u.FirstSuccess != 3_600_000 || u.LastSuccess != 49*3_600_000 || u.Learning() {
+	if u.Successes != 6 || u.SuccessDays != 3 || u.FirstSuccess != 3600 || u.LastSuccess != 49*3_600_000 || u.Learning() {
 		t.Errorf("%d successes on %d days from %d to %d", u.Successes, u.SuccessDays, u.FirstSuccess, u.LastSuccess)
 	}
 }

@@ -24,14 +24,14 @@ var authStrength = [...]float32{
 }
 
 func clientUse(v *Vector, x *input) {
-	s := &x.p.Client
-	v[TPPClientAgeDays] = x.agedDays(s.First)
-	distinct(v, TPPDistinctUsers1m, s, &x.now)
-	v[TPPNewUserRatio24h] = min(share(s.newDay.Estimate(&x.now, Day), v[TPPDistinctUsers24h]), 1)
-	v[TPPFailRate24h] = s.failures[Day].Estimate(&x.now, Day) / (s.attempts[Day].Estimate(&x.now, Day) + imagined)
-	v[TPPDenyRate30d] = s.denies.Estimate(&x.now, Month) / (s.attempts[Month].Estimate(&x.now, Month) + imagined)
+	s := x.p.Client.lookAt(&x.now)
+	v[TPPClientAgeDays] = x.agedDays(s.first)
+	distinct(v, TPPDistinctUsers1m, s.sharedAt)
+	v[TPPNewUserRatio24h] = min(share(s.newcomersDay(), v[TPPDistinctUsers24h]), 1)
+	v[TPPFailRate24h] = s.failures(Day) / (s.attempts(Day) + imagined)
+	v[TPPDenyRate30d] = s.denies() / (s.attempts(Month) + imagined)
 	if x.subject {
-		v[TPPUnattendedCalls24h] = x.p.Pair.unattended.Estimate(&x.now, Day)
+		v[TPPUnattendedCalls24h] = x.p.Pair.unattendedDay(&x.now)
 	}
 }
 
@@ -50,10 +50,10 @@ func clientPlaces(v *Vector, x *input) {
 // clientDeclares compares what the client says of the person's device with what
 // is seen, which is that device only where the person is present.
 func clientDeclares(v *Vector, x *input) {
-	c, s := &x.a.Client, &x.p.Client
+	c := &x.a.Client
 	if x.t.Declared != 0 {
 		if users := v[TPPDistinctUsers24h]; users >= 5 {
-			v[TPPPSUHeadersConstant] = max(0, 1-s.declarations.Estimate(&x.now, Day)/users)
+			v[TPPPSUHeadersConstant] = max(0, 1-x.p.Client.lookAt(&x.now).declarations()/users)
 		}
 	}
 	if !x.present {

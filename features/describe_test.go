@@ -177,15 +177,20 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	s := busy()
 	var tr Trace
 	Describe(&tr, &s.a, &s.o, hasher)
-	p := s.profile(&tr)
+	p, m := s.profile(&tr), MomentOf(tr.Time)
 	var v Vector
 	var buf [TraceBytes]byte
 	for name, f := range map[string]func(){
-		"Describe":     func() { Describe(&tr, &s.a, &s.o, hasher) },
-		"Extract":      func() { Extract(&v, &s.a, &s.o, &tr, p) },
-		"Attempt":      func() { p.User.Attempt(&tr); p.Address.Attempt(&tr); p.Pair.Attempt(&tr); p.Totals.Attempt(&tr) },
-		"Succeed":      func() { p.User.Succeed(&tr); p.Address.Succeed(&tr); p.Pair.Succeed(&tr) },
-		"Fail":         func() { p.User.Fail(&tr); p.Address.Fail(&tr); p.Pair.Fail(&tr) },
+		"Describe": func() { Describe(&tr, &s.a, &s.o, hasher) },
+		"Extract":  func() { Extract(&v, &s.a, &s.o, &tr, p) },
+		"Attempt": func() {
+			p.User.Attempt(&tr, &m)
+			p.Address.Attempt(&tr, &m)
+			p.Pair.Attempt(&tr, &m)
+			p.Totals.Attempt(&tr, &m)
+		},
+		"Succeed":      func() { p.User.Succeed(&tr, &m); p.Address.Succeed(&tr, &m); p.Pair.Succeed(&tr, &m) },
+		"Fail":         func() { p.User.Fail(&tr, &m); p.Address.Fail(&tr, &m); p.Pair.Fail(&tr, &m) },
 		"AppendBinary": func() { tr.AppendBinary(buf[:0]) },
 		"ReadBinary":   func() { _, _ = tr.ReadBinary(tr.AppendBinary(buf[:0])) },
 	} {

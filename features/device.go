@@ -20,22 +20,22 @@ func deviceHistory(v *Vector, x *input) {
 		return
 	}
 	u, t, n := &x.p.User, x.t, x.p.User.Successes
-	v[DevIDNewForUser] = strange(u.devices[:], short(t.Device))
-	if s := seen(u.devices[:], short(t.Device)); s != nil {
+	v[DevIDNewForUser] = strange(u.of(ofDevice), short(t.Device))
+	if s := seen(u.of(ofDevice), short(t.Device)); s != nil {
 		v[DevDaysSinceSeen] = float32(max(int(x.now.day())-int(s.day), 0))
 	}
-	v[DevUAShareUser] = usual(u.agents[:], short(t.Agent), n)
-	v[DevBrowserShareUser] = usual(u.browsers[:], short(t.Browser), n)
-	v[DevOSShareUser] = usual(u.systems[:], short(t.OS), n)
-	v[DevTypeShareUser] = usual(u.classes[:], short(t.Class), n)
-	v[DevLanguageNewForUser] = strange(u.languages[:], short(t.Language))
-	v[DevTimezoneOffsetNew] = strange(u.offsets[:], offsetKey(t.OffsetMin))
-	v[DevScreenNew] = strange(u.screens[:], short(t.Screen))
-	v[DevHardwareNew] = strange(u.hardware[:], short(t.Hardware))
-	v[DevFingerprintNew] = strange(u.prints[:], short(t.Fingerprint))
+	v[DevUAShareUser] = usual(u.of(ofAgent), short(t.Agent), n)
+	v[DevBrowserShareUser] = usual(u.of(ofBrowser), short(t.Browser), n)
+	v[DevOSShareUser] = usual(u.of(ofOS), short(t.OS), n)
+	v[DevTypeShareUser] = usual(u.of(ofClass), short(t.Class), n)
+	v[DevLanguageNewForUser] = strange(u.of(ofLanguage), short(t.Language))
+	v[DevTimezoneOffsetNew] = strange(u.of(ofOffset), offsetKey(t.OffsetMin))
+	v[DevScreenNew] = strange(u.of(ofScreen), short(t.Screen))
+	v[DevHardwareNew] = strange(u.of(ofHardware), short(t.Hardware))
+	v[DevFingerprintNew] = strange(u.of(ofPrint), short(t.Fingerprint))
 
 	judged, known := float32(0), float32(0)
-	agent := strange(u.agents[:], short(t.Agent))
+	agent := strange(u.of(ofAgent), short(t.Agent))
 	for _, f := range [...]float32{v[DevIDNewForUser], v[DevFingerprintNew], agent, v[DevLanguageNewForUser],
 		v[DevTimezoneOffsetNew], v[DevScreenNew], v[DevHardwareNew], v[NetTLSJA4NewForUser]} {
 		if !math.IsNaN(float64(f)) {
@@ -85,15 +85,16 @@ func deviceAgent(v *Vector, x *input) {
 func deviceUse(v *Vector, x *input) {
 	v[DevIDMissing] = one(x.t.Device == 0)
 	if x.t.Device != 0 {
-		v[DevAgeDays] = x.agedDays(x.p.Device.First)
-		distinct(v, DevUsers1m, &x.p.Device, &x.now)
+		v[DevAgeDays] = x.agedDays(x.p.Device.first)
+		distinct(v, DevUsers1m, x.p.Device.lookAt(&x.now))
 	}
 	if x.t.Fingerprint != 0 {
-		v[DevFingerprintUsers30d] = x.p.Print.users[Month].Estimate(&x.now, Month)
-		v[DevFingerprintUsers1h] = x.p.Print.users[Hour].Estimate(&x.now, Hour)
+		print := x.p.Print.lookAt(&x.now)
+		v[DevFingerprintUsers30d] = print.users(Month)
+		v[DevFingerprintUsers1h] = print.users(Hour)
 	}
 	if x.subject {
-		v[DevDevicesPerUser30d] = x.p.User.devicesMonth.Estimate(&x.now, Month)
+		v[DevDevicesPerUser30d] = x.p.User.lookAt(&x.now).devicesMonth()
 	}
 }
 

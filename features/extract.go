@@ -64,7 +64,7 @@ func answer(o signals.Opt[bool]) float32 {
 // strange returns whether a value is in none of the slots; NaN where either is
 // missing.
 func strange(slots []slot, key uint32) float32 {
-	if key == 0 || slots[0].key == 0 { // the first slot is filled first
+	if key == 0 || len(slots) == 0 {
 		return nan()
 	}
 	return one(seen(slots, key) == nil)
@@ -101,10 +101,14 @@ func (x *input) daysSince(at int64) float32 {
 	return float32(max(x.now.ms-at, 0)) / msPerDay
 }
 
-// agedDays is daysSince for what was perhaps never seen before: it is new.
-func (x *input) agedDays(first int64) float32 {
+// agedDays returns the days since a time in Unix seconds, none where it is 0: what
+// was never seen before is new.
+func (x *input) agedDays(first uint32) float32 {
 	if first == 0 {
 		return 0
 	}
-	return x.daysSince(first)
+	return x.daysSince(millis(first))
 }
+
+// millis returns seconds in milliseconds.
+func millis(seconds uint32) int64 { return int64(seconds) * 1000 }

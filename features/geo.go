@@ -22,7 +22,7 @@ func extractGeo(v *Vector, x *input) {
 		v[GeoIsEUEEA] = one(x.o.Place.InEU)
 	}
 	if x.subject {
-		v[GeoCountriesDistinct24h] = u.countriesDay.Estimate(&x.now, Day)
+		v[GeoCountriesDistinct24h] = u.lookAt(&x.now).countriesDay()
 	}
 }
 
@@ -32,15 +32,15 @@ func geoHistory(v *Vector, x *input) {
 		return
 	}
 	u, country := &x.p.User, short(x.t.Country)
-	v[GeoCountryNewForUser] = strange(u.countries[:], country)
-	v[GeoRegionNewForUser] = strange(u.regions[:], x.t.Region)
-	v[GeoCityNewForUser] = strange(u.cities[:], x.t.City)
-	v[GeoCountryShareUser] = usual(u.countries[:], country, u.Successes)
-	if s := seen(u.countries[:], country); s != nil {
+	v[GeoCountryNewForUser] = strange(u.of(ofCountry), country)
+	v[GeoRegionNewForUser] = strange(u.of(ofRegion), x.t.Region)
+	v[GeoCityNewForUser] = strange(u.of(ofCity), x.t.City)
+	v[GeoCountryShareUser] = usual(u.of(ofCountry), country, u.Successes)
+	if s := seen(u.of(ofCountry), country); s != nil {
 		v[GeoDaysSinceCountrySeen] = float32(max(int(x.now.day())-int(s.day), 0))
 	}
-	if u.countries[0].key != 0 {
-		v[GeoCrossBorderEntropy] = u.spread
+	if countries := u.of(ofCountry); len(countries) > 0 {
+		v[GeoCrossBorderEntropy] = entropy(countries)
 	}
 	if u.country != (signals.Country{}) && x.t.CountryCode != (signals.Country{}) {
 		recent := absolute(x.now.ms-u.LastSuccess) < 30*60_000
@@ -67,7 +67,7 @@ func geoTravel(v *Vector, x *input) {
 	}
 	d := distanceKM(last.latitude, last.longitude, x.t.Latitude, x.t.Longitude)
 	v[GeoDistanceKMLastLogin] = d
-	same := last.address == x.t.Address && x.t.Address != 0
+	same := last.address == short(x.t.Address) && x.t.Address != 0
 	moved := same && (last.latitude != x.t.Latitude || last.longitude != x.t.Longitude)
 	v[GeoTravelSameIP] = one(moved)
 	if moved {

@@ -116,7 +116,8 @@ func TestRegionsOf(t *testing.T) {
 func TestHomes(t *testing.T) {
 	var u User
 	at := func(latitude, longitude float32, day int64) {
-		u.Succeed(&Trace{Time: day*msPerDay + 1, User: 1, Flags: Located, Latitude: latitude, Longitude: longitude})
+		m := MomentOf(day*msPerDay + 1)
+		u.Succeed(&Trace{User: 1, Flags: Located, Latitude: latitude, Longitude: longitude}, &m)
 	}
 	at(50, 10, 1)
 	at(50.25, 10, 2)

@@ -49,10 +49,10 @@ func intentConsent(v *Vector, x *input) {
 	if x.t.Client == 0 {
 		return
 	}
-	v[ConUsersGrantingBurst] = x.p.Client.newHour.Estimate(&x.now, Hour)
+	v[ConUsersGrantingBurst] = x.p.Client.lookAt(&x.now).newcomersHour()
 	if x.subject {
 		v[ConFirstConsentToTPP] = one(x.p.Pair.Successes == 0)
-		v[ConReconsentGapDays] = x.daysSince(x.p.Pair.LastSuccess)
+		v[ConReconsentGapDays] = x.daysSince(millis(x.p.Pair.lastSuccess))
 	}
 }
 
@@ -69,9 +69,9 @@ func intentPayment(v *Vector, x *input) {
 		}
 	}
 	if x.subject {
-		v[PayPayeesPerUser24h] = u.payeesDay.Estimate(&x.now, Day)
+		v[PayPayeesPerUser24h] = u.lookAt(&x.now).payeesDay()
 		if x.t.Payee != 0 {
-			v[PayPayeeNew] = one(seen(u.payees[:], short(x.t.Payee)) == nil)
+			v[PayPayeeNew] = one(seen(u.of(ofPayee), short(x.t.Payee)) == nil)
 		}
 	}
 	if c := x.a.Intent.PayeeCountry; len(c) == 2 && x.t.CountryCode != (signals.Country{}) {

@@ -20,13 +20,13 @@ func networkHistory(v *Vector, x *input) {
 	}
 	u, t := &x.p.User, x.t
 	address, asn := short(t.Address), short(t.ASN)
-	v[NetIPNewForUser] = strange(u.addresses[:], address)
-	v[NetSubnet24NewForUser] = strange(u.subnets[:], short(t.Subnet))
-	v[NetASNNewForUser] = strange(u.asns[:], asn)
-	v[NetIPShareUser] = usual(u.addresses[:], address, u.Successes)
-	v[NetASNShareUser] = usual(u.asns[:], asn, u.Successes)
+	v[NetIPNewForUser] = strange(u.of(ofAddress), address)
+	v[NetSubnet24NewForUser] = strange(u.of(ofSubnet), short(t.Subnet))
+	v[NetASNNewForUser] = strange(u.of(ofASN), asn)
+	v[NetIPShareUser] = usual(u.of(ofAddress), address, u.Successes)
+	v[NetASNShareUser] = usual(u.of(ofASN), asn, u.Successes)
 	v[NetKindShareUser] = share(float32(u.kinds[kindOf(t.Flags)]), float32(u.Successes))
-	v[NetTLSJA4NewForUser] = strange(u.tls[:], short(t.TLS))
+	v[NetTLSJA4NewForUser] = strange(u.of(ofTLS), short(t.TLS))
 }
 
 // networkKind says what the address is used for.
@@ -57,26 +57,25 @@ const imagined = 4
 func networkUse(v *Vector, x *input) {
 	t, successes := x.t, float32(x.p.Totals.Successes)
 	if t.Address != 0 {
-		s := &x.p.Address
+		s := x.p.Address.lookAt(&x.now)
 		v[NetIPShareGlobal] = share(float32(s.Successes), successes)
-		v[NetIPAgeDays] = x.agedDays(s.First)
-		failures, attempts := s.failures[Day].Estimate(&x.now, Day), s.attempts[Day].Estimate(&x.now, Day)
-		v[NetIPInternalFailRate] = failures / (attempts + imagined)
-		v[NetDevicesPerIP1h] = s.devices.Estimate(&x.now, Hour)
-		v[NetUsersPerSubnet1h] = x.p.Subnet.users[Hour].Estimate(&x.now, Hour)
-		distinct(v, NetUsersPerIP1m, s, &x.now)
+		v[NetIPAgeDays] = x.agedDays(s.first)
+		v[NetIPInternalFailRate] = s.failures(Day) / (s.attempts(Day) + imagined)
+		v[NetDevicesPerIP1h] = s.devices()
+		v[NetUsersPerSubnet1h] = x.p.Subnet.lookAt(&x.now).users(Hour)
+		distinct(v, NetUsersPerIP1m, s)
 	}
 	if t.ASN != 0 {
-		s := &x.p.ASN
+		s := x.p.ASN.lookAt(&x.now)
 		v[NetASNShareGlobal] = share(float32(s.Successes), successes)
-		distinct(v, NetUsersPerASN1m, s, &x.now)
+		distinct(v, NetUsersPerASN1m, s)
 	}
 }
 
 // distinct writes the distinct users of an entity over every span, at four
 // features in a row.
-func distinct(v *Vector, first int, s *Shared, now *Moment) {
-	for i := range s.users {
-		v[first+i] = s.users[i].Estimate(now, Span(i))
+func distinct(v *Vector, first int, s sharedAt) {
+	for i := range Spans {
+		v[first+i] = s.users(Span(i))
 	}
 }

@@ -12,7 +12,7 @@ type Profile struct {
 	ASN     Shared
 	Device  Shared
 	Print   Shared // fingerprint
-	Client  Shared
+	Client  Party
 	Pair    Pair // user and client
 	Here    Pair // user and address
 
@@ -32,19 +32,18 @@ type Totals struct {
 	Attempts, Failures                                             Window // Hour
 }
 
-// Attempt counts an attempt that was decided, and its failure if it failed.
-func (c *Totals) Attempt(t *Trace) {
-	m := MomentOf(t.Time)
-	c.Attempts.Add(&m, Hour)
+// Attempt counts an attempt that was decided, and its failure if it failed. m is
+// the moment of the trace.
+func (c *Totals) Attempt(t *Trace, m *Moment) {
+	c.Attempts.Add(m, Hour)
 	if t.Result == signals.Failure {
-		c.Failures.Add(&m, Hour)
+		c.Failures.Add(m, Hour)
 	}
 }
 
 // Fail counts a failure that became known after its attempt.
-func (c *Totals) Fail(t *Trace) {
-	m := MomentOf(t.Time)
-	c.Failures.Add(&m, Hour)
+func (c *Totals) Fail(_ *Trace, m *Moment) {
+	c.Failures.Add(m, Hour)
 }
 
 // Add adds sums to sums, windows left out.

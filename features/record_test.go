@@ -9,7 +9,7 @@ import (
 // TestRecordsAreFlat: a store keeps and compares records as bytes, so they hold
 // neither pointers nor padding. The control has both.
 func TestRecordsAreFlat(t *testing.T) {
-	for _, v := range []any{User{}, Shared{}, Pair{}, Totals{}} {
+	for _, v := range []any{User{}, Shared{}, Party{}, Pair{}, Totals{}} {
 		typ := reflect.TypeOf(v)
 		if got := payload(t, typ); got != typ.Size() {
 			t.Errorf("%s has %d bytes of padding", typ, typ.Size()-got)
@@ -22,7 +22,7 @@ func TestRecordsAreFlat(t *testing.T) {
 	if typ := reflect.TypeOf(control{}); payload(t, typ) == typ.Size() {
 		t.Error("the control has no padding")
 	}
-	t.Logf("bytes: User %d, Shared %d, Pair %d, Profile %d, Trace %d, Vector %d", unsafe.Sizeof(User{}), unsafe.Sizeof(Shared{}), unsafe.Sizeof(Pair{}),
+	t.Logf("bytes: User %d to %d, Shared %d, Party %d, Pair %d, Profile %d, Trace %d, Vector %d", userBytes, unsafe.Sizeof(User{}), unsafe.Sizeof(Shared{}), unsafe.Sizeof(Party{}), unsafe.Sizeof(Pair{}),
 		unsafe.Sizeof(Profile{}), unsafe.Sizeof(Trace{}), unsafe.Sizeof(Vector{}))
 }
 

@@ -136,7 +136,7 @@ func (s *scene) profile(now *Trace) *Profile {
 	}{
 		{&p.Address, func(t *Trace) Key { return t.Address }}, {&p.Subnet, func(t *Trace) Key { return t.Subnet }},
 		{&p.ASN, func(t *Trace) Key { return t.ASN }}, {&p.Device, func(t *Trace) Key { return t.Device }},
-		{&p.Print, func(t *Trace) Key { return t.Fingerprint }}, {&p.Client, func(t *Trace) Key { return t.Client }},
+		{&p.Print, func(t *Trace) Key { return t.Fingerprint }},
 	}
 	values := []struct {
 		n     *uint32
@@ -152,31 +152,34 @@ func (s *scene) profile(now *Trace) *Profile {
 	seen, pairs := map[Key]bool{}, map[Key]bool{}
 	for i := range s.past {
 		t, fold := &s.past[i].trace, s.past[i].fold
+		m := MomentOf(t.Time)
 		if t.User == now.User && t.User != 0 {
-			map[string]func(*Trace){"attempt": p.User.Attempt, "succeed": p.User.Succeed, "fail": p.User.Fail}[fold](t)
+			map[string]func(*Trace, *Moment){"attempt": p.User.Attempt, "succeed": p.User.Succeed, "fail": p.User.Fail}[fold](t, &m)
 		}
 		for _, r := range shared {
 			if k := r.key(t); k == r.key(now) && k != 0 {
-				map[string]func(*Trace){"attempt": r.record.Attempt, "succeed": r.record.Succeed, "fail": r.record.Fail}[fold](t)
+				map[string]func(*Trace, *Moment){"attempt": r.record.Attempt, "succeed": r.record.Succeed, "fail": r.record.Fail}[fold](t, &m)
 			}
 		}
-		if fold == "attempt" && t.UserClient != 0 && !pairs[t.UserClient] && t.Client == now.Client {
-			p.Client.Newcomer(t)
-			pairs[t.UserClient] = true
+		if t.Client == now.Client && t.Client != 0 {
+			newcomer := t.UserClient != 0 && !pairs[t.UserClient]
+			map[string]func(*Trace, *Moment){"attempt": func(t *Trace, m *Moment) { p.Client.Attempt(t, m, newcomer) },
+				"succeed": p.Client.Succeed, "fail": p.Client.Fail}[fold](t, &m)
+			pairs[t.UserClient] = pairs[t.UserClient] || fold == "attempt"
 		}
 		for _, r := range []struct {
 			record     *Pair
 			key, equal Key
 		}{{&p.Pair, t.UserClient, now.UserClient}, {&p.Here, t.UserAddress, now.UserAddress}} {
 			if r.key == r.equal && r.key != 0 {
-				map[string]func(*Trace){"attempt": r.record.Attempt, "succeed": r.record.Succeed, "fail": r.record.Fail}[fold](t)
+				map[string]func(*Trace, *Moment){"attempt": r.record.Attempt, "succeed": r.record.Succeed, "fail": r.record.Fail}[fold](t, &m)
 			}
 		}
 		switch fold {
 		case "attempt":
-			p.Totals.Attempt(t)
+			p.Totals.Attempt(t, &m)
 		case "fail":
-			p.Totals.Fail(t)
+			p.Totals.Fail(t, &m)
 		case "succeed":
 			if t.Flags&Unattended != 0 {
 				continue

@@ -78,7 +78,7 @@ func sessionToken(v *Vector, x *input) {
 		v[TokBindingMissing] = one(k.Binding == signals.Unbound)
 	}
 	if x.subject {
-		v[TokDPoPJKTNew] = strange(x.p.User.proofs[:], short(x.t.Proof))
+		v[TokDPoPJKTNew] = strange(x.p.User.of(ofProof), short(x.t.Proof))
 	}
 	if !usesToken(x.t.Action) {
 		return

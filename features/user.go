@@ -7,60 +7,68 @@ import (
 )
 
 // User is what is remembered of one account. It holds no pointer and no padding,
-// so that a store may keep and save it as bytes. Its folds depend on the order
-// of the account's attempts; whoever folds keeps that order.
+// and what it does not use lies at its end, so that a store may keep and save the
+// first Size bytes of it. Its folds depend on the order of the account's attempts;
+// whoever folds keeps that order.
 //
 // Attempts are counted as they come. Everything that says what is usual for the
-// user is learnt by Succeed alone.
+// user is learnt by Succeed alone. Counts of 16 bits end at 65,535.
 type User struct {
-	Successes   uint32 // successes that taught the profile
-	SuccessDays uint32 // days (UTC) with one
-	// Times in Unix milliseconds, 0 never.
-	FirstSuccess, LastSuccess, LastAttempt int64
+	LastAttempt, LastSuccess int64 // Unix milliseconds, 0 never
 
 	scopes uint64 // ever granted, as bits of their hashes
 	place  place  // of the last success that was located
 
-	StepUpsPassed, StepUpsFailed uint32
+	Successes    uint32 // successes that taught the profile
+	FirstSuccess uint32 // Unix seconds, 0 never
+	newest       clock
+	// Of the last success.
+	browser, system uint32
 
-	attempts, failures            [Spans]Window
-	stepUpsHour, stepUpsMonth     Window
-	stepUpFailures                Window // Day
-	denies                        Window // Month
-	addressesHour, addressesDay   Few
-	failingAddresses              Few // Hour
-	devicesHour, devicesMonth     Few
-	asnsDay, countriesDay         Few
-	payeesDay                     Few
-	checks                        uint16 // how many of results mean something, at most 16
-	results                       uint16 // last checks, newest in bit 0, 1 a failure
-	homes                         [4]home
-	country                       signals.Country // of the last success
-	browserMajor                  uint16
-	browser, system               uint32
-	spread                        float32 // entropy of the countries in bits
-	_                             uint32
-	hours                         [24]uint8
-	weekdays                      [7]uint8
-	_                             [1]uint8
-	kinds                         [kinds]uint32
-	gap, amount                   moments // logarithms of seconds between successes; of hundredths paid
-	addresses                     [8]slot
-	asns                          [6]slot
-	cities, payees                [6]slot
-	countries, devices, classes   [5]slot
-	subnets, regions, agents      [4]slot
-	browsers, systems             [4]slot
-	languages, offsets, screens   [3]slot
-	hardware, prints, tls, proofs [3]slot
+	minute two[userMinute]
+	hour   two[userHour]
+	day    two[userDay]
+	month  two[userMonth]
+
+	homes                        [4]home
+	gap, amount                  moments // logarithms of seconds between successes; of hundredths paid
+	SuccessDays                  uint16  // days (UTC) with a success
+	StepUpsPassed, StepUpsFailed uint16
+	results                      uint16 // last checks, newest in bit 0, 1 a failure
+	browserMajor                 uint16
+	country                      signals.Country // of the last success
+	kinds                        [kinds]uint16
+	checks                       uint8 // how many of results mean something, at most 16
+	hours                        [24]uint8
+	weekdays                     [7]uint8
+
+	traits
 }
+
+// What a user did in a bucket of each span.
+type (
+	userMinute struct{ attempts, failures uint16 }
+	userHour   struct {
+		attempts, failures, stepUps uint16
+		_                           uint16
+		addresses, failing, devices few // failing are the addresses of failures
+	}
+	userDay struct {
+		attempts, failures, stepUpFailures uint16
+		_                                  uint16
+		addresses, asns, countries, payees few
+	}
+	userMonth struct {
+		attempts, failures, stepUps, denies uint16
+		devices                             few
+	}
+)
 
 // place is where a success came from.
 type place struct {
-	latitude, longitude, accuracyKM float32
-	_                               uint32
 	at                              int64 // Unix milliseconds, 0 never
-	address                         Key
+	latitude, longitude, accuracyKM float32
+	address                         uint32
 }
 
 // home is a usual place of a user: the mean of successes near each other.
@@ -117,54 +125,101 @@ func (m *moments) z(x, least float32) float32 {
 	return (x - m.mean) / max(float32(math.Sqrt(float64(m.variance))), least)
 }
 
-// Attempt counts an attempt that was decided, and its failure if it failed.
-func (u *User) Attempt(t *Trace) {
-	m := MomentOf(t.Time)
-	for s := range u.attempts {
-		u.attempts[s].Add(&m, Span(s))
-	}
+// userBuckets are those of a moment, nil for which it is too late.
+type userBuckets struct {
+	minute *userMinute
+	hour   *userHour
+	day    *userDay
+	month  *userMonth
+}
+
+func (u *User) slide(m *Moment) userBuckets {
+	d := u.newest.until(m)
+	u.newest.advance(m)
+	return userBuckets{u.minute.at(d[Minute]), u.hour.at(d[Hour]), u.day.at(d[Day]), u.month.at(d[Month])}
+}
+
+// Attempt counts an attempt that was decided, and its failure if it failed. m is
+// the moment of the trace.
+func (u *User) Attempt(t *Trace, m *Moment) {
 	u.LastAttempt = max(u.LastAttempt, m.ms)
-	u.payeesDay.Add(&m, Day, t.Payee)
-	if t.Flags&Unattended == 0 {
-		u.addressesHour.Add(&m, Hour, t.Address)
-		u.addressesDay.Add(&m, Day, t.Address)
-		u.asnsDay.Add(&m, Day, t.ASN)
-		u.countriesDay.Add(&m, Day, t.Country)
-		u.devicesHour.Add(&m, Hour, t.Device)
-		u.devicesMonth.Add(&m, Month, t.Device)
-	}
-	switch t.Outcome {
-	case SteppedUp:
-		u.stepUpsHour.Add(&m, Hour)
-		u.stepUpsMonth.Add(&m, Month)
-	case Denied:
-		u.denies.Add(&m, Month)
-	}
+	b := u.slide(m)
+	b.attempt(t)
 	switch t.Result {
 	case signals.Success:
 		u.checked(false)
 	case signals.Failure:
-		u.fail(t, &m)
+		b.fail(t)
+		u.checked(true)
+	}
+}
+
+func (b *userBuckets) attempt(t *Trace) {
+	present := t.Flags&Unattended == 0
+	if b.minute != nil {
+		b.minute.attempts = increment(b.minute.attempts)
+	}
+	if h := b.hour; h != nil {
+		h.attempts = increment(h.attempts)
+		if t.Outcome == SteppedUp {
+			h.stepUps = increment(h.stepUps)
+		}
+		if present {
+			h.addresses.add(t.Address)
+			h.devices.add(t.Device)
+		}
+	}
+	if d := b.day; d != nil {
+		d.attempts = increment(d.attempts)
+		d.payees.add(t.Payee)
+		if present {
+			d.addresses.add(t.Address)
+			d.asns.add(t.ASN)
+			d.countries.add(t.Country)
+		}
+	}
+	if n := b.month; n != nil {
+		n.attempts = increment(n.attempts)
+		switch t.Outcome {
+		case SteppedUp:
+			n.stepUps = increment(n.stepUps)
+		case Denied:
+			n.denies = increment(n.denies)
+		}
+		if present {
+			n.devices.add(t.Device)
+		}
 	}
 }
 
 // Fail counts a failure that became known after its attempt: a pending check
 // that failed, or a challenge of an attempt whose check had succeeded.
-func (u *User) Fail(t *Trace) {
-	m := MomentOf(t.Time)
-	u.fail(t, &m)
+func (u *User) Fail(t *Trace, m *Moment) {
+	b := u.slide(m)
+	b.fail(t)
+	u.checked(true)
 	if t.Outcome == SteppedUp && t.Result == signals.Success {
 		u.StepUpsFailed = increment(u.StepUpsFailed)
-		u.stepUpFailures.Add(&m, Day)
+		if b.day != nil {
+			b.day.stepUpFailures = increment(b.day.stepUpFailures)
+		}
 	}
 }
 
-func (u *User) fail(t *Trace, m *Moment) {
-	for s := range u.failures {
-		u.failures[s].Add(m, Span(s))
+func (b *userBuckets) fail(t *Trace) {
+	if b.minute != nil {
+		b.minute.failures = increment(b.minute.failures)
 	}
-	u.failingAddresses.Add(m, Hour, t.Address)
-	u.checked(true)
+	if b.hour != nil {
+		b.hour.failures = increment(b.hour.failures)
+		b.hour.failing.add(t.Address)
+	}
+	if b.day != nil {
+		b.day.failures = increment(b.day.failures)
+	}
+	if b.month != nil {
+		b.month.failures = increment(b.month.failures)
+	}
 }
 
 func (u *User) checked(failed bool) {
@@ -179,8 +234,7 @@ func (u *User) checked(failed bool) {
 // challenge was passed. A success without the person shows a client's server,
 // not the person: it teaches nothing of place, device and hours, and is none of
 // Successes.
-func (u *User) Succeed(t *Trace) {
-	m := MomentOf(t.Time)
+func (u *User) Succeed(t *Trace, m *Moment) {
 	if t.Result != signals.Success {
 		u.checked(false) // a pending check, closed now
 	}
@@ -191,14 +245,14 @@ func (u *User) Succeed(t *Trace) {
 	if t.AmountMinor > 0 {
 		u.amount.add(float32(math.Log(float64(t.AmountMinor))))
 	}
-	learn(u.payees[:], short(t.Payee), m.day())
-	learn(u.proofs[:], short(t.Proof), m.day())
+	u.learn(ofPayee, short(t.Payee), m.day())
+	u.learn(ofProof, short(t.Proof), m.day())
 	if t.Flags&Unattended != 0 {
 		return
 	}
-	u.learnTime(&m)
-	u.learnPlace(t, &m)
-	u.learnDevice(t, &m)
+	u.learnTime(m)
+	u.learnPlace(t, m)
+	u.learnDevice(t, m)
 }
 
 func (u *User) learnTime(m *Moment) {
@@ -209,9 +263,7 @@ func (u *User) learnTime(m *Moment) {
 		u.SuccessDays = increment(u.SuccessDays)
 	}
 	u.Successes = increment(u.Successes)
-	if u.FirstSuccess == 0 || m.ms < u.FirstSuccess {
-		u.FirstSuccess = m.ms
-	}
+	u.FirstSuccess = earlier(u.FirstSuccess, m)
 	u.LastSuccess = max(u.LastSuccess, m.ms)
 	tally(u.hours[:], hourOf(m.ms))
 	tally(u.weekdays[:], weekdayOf(m.ms))
@@ -230,13 +282,12 @@ func tally(bins []uint8, i int) {
 
 func (u *User) learnPlace(t *Trace, m *Moment) {
 	day := m.day()
-	learn(u.addresses[:], short(t.Address), day)
-	learn(u.subnets[:], short(t.Subnet), day)
-	learn(u.asns[:], short(t.ASN), day)
-	learn(u.countries[:], short(t.Country), day)
-	u.spread = entropy(u.countries[:])
-	learn(u.regions[:], t.Region, day)
-	learn(u.cities[:], t.City, day)
+	u.learn(ofAddress, short(t.Address), day)
+	u.learn(ofSubnet, short(t.Subnet), day)
+	u.learn(ofASN, short(t.ASN), day)
+	u.learn(ofCountry, short(t.Country), day)
+	u.learn(ofRegion, t.Region, day)
+	u.learn(ofCity, t.City, day)
 	u.country = t.CountryCode
 	k := kindOf(t.Flags)
 	u.kinds[k] = increment(u.kinds[k])
@@ -245,13 +296,13 @@ func (u *User) learnPlace(t *Trace, m *Moment) {
 	}
 	u.learnHome(t, day)
 	if m.ms >= u.place.at {
-		u.place = place{latitude: t.Latitude, longitude: t.Longitude, accuracyKM: t.AccuracyKM, at: m.ms, address: t.Address}
+		u.place = place{latitude: t.Latitude, longitude: t.Longitude, accuracyKM: t.AccuracyKM, at: m.ms, address: short(t.Address)}
 	}
 }
 
 // entropy returns the entropy of the values' counts in bits.
 func entropy(slots []slot) float32 {
-	if slots[1].key == 0 { // at most one value, as of most users
+	if len(slots) < 2 { // as of most users
 		return 0
 	}
 	total, sum := 0.0, 0.0
@@ -267,11 +318,15 @@ func entropy(slots []slot) float32 {
 // homeKM is how near a success must be to a usual place to be of it.
 const homeKM = 50
 
+// homeDegrees of latitude are farther than homeKM.
+const homeDegrees = homeKM / EarthRadiusKM * (180 / math.Pi) * 1.01
+
 func (u *User) learnHome(t *Trace, day uint16) {
 	worst, nearest, least := 0, -1, float32(homeKM)
 	for i := range u.homes {
 		h := &u.homes[i]
-		if h.count > 0 {
+		// Most are told apart by their latitudes, without a sine.
+		if north := h.latitude - t.Latitude; h.count > 0 && north < homeDegrees && north > -homeDegrees {
 			if d := distanceKM(h.latitude, h.longitude, t.Latitude, t.Longitude); d <= least {
 				nearest, least = i, d
 			}
@@ -307,17 +362,17 @@ func (h *home) worth() int {
 
 func (u *User) learnDevice(t *Trace, m *Moment) {
 	day := m.day()
-	learn(u.devices[:], short(t.Device), day)
-	learn(u.prints[:], short(t.Fingerprint), day)
-	learn(u.agents[:], short(t.Agent), day)
-	learn(u.browsers[:], short(t.Browser), day)
-	learn(u.systems[:], short(t.OS), day)
-	learn(u.classes[:], short(t.Class), day)
-	learn(u.languages[:], short(t.Language), day)
-	learn(u.offsets[:], offsetKey(t.OffsetMin), day)
-	learn(u.screens[:], short(t.Screen), day)
-	learn(u.hardware[:], short(t.Hardware), day)
-	learn(u.tls[:], short(t.TLS), day)
+	u.learn(ofDevice, short(t.Device), day)
+	u.learn(ofPrint, short(t.Fingerprint), day)
+	u.learn(ofAgent, short(t.Agent), day)
+	u.learn(ofBrowser, short(t.Browser), day)
+	u.learn(ofOS, short(t.OS), day)
+	u.learn(ofClass, short(t.Class), day)
+	u.learn(ofLanguage, short(t.Language), day)
+	u.learn(ofOffset, offsetKey(t.OffsetMin), day)
+	u.learn(ofScreen, short(t.Screen), day)
+	u.learn(ofHardware, short(t.Hardware), day)
+	u.learn(ofTLS, short(t.TLS), day)
 	u.browser, u.system, u.browserMajor = t.BrowserFamily, t.OSFamily, t.BrowserMajor
 }
 
@@ -332,3 +387,74 @@ func hourOf(ms int64) int { return int(ms / 3_600_000 % 24) }
 
 // weekdayOf counts from Sunday; 1 January 1970 was a Thursday.
 func weekdayOf(ms int64) int { return int((ms/86_400_000 + 4) % 7) }
+
+// userAt is a user as they look at a moment.
+type userAt struct {
+	*User
+	m *Moment
+	distance
+}
+
+func (u *User) lookAt(m *Moment) userAt { return userAt{u, m, u.newest.until(m)} }
+
+func (u userAt) estimate(s Span, cur, prev uint16) float32 {
+	return estimate(u.distance[s], u.m.left[s], uint32(cur), uint32(prev))
+}
+
+func (u userAt) few(s Span, cur, prev few) float32 {
+	return fewOver(u.distance[s], u.m.left[s], cur, prev)
+}
+
+// tries returns attempts and failures over every span.
+func (u userAt) tries() [Spans]two[userMinute] {
+	return [Spans]two[userMinute]{
+		u.minute,
+		{userMinute{u.hour.cur.attempts, u.hour.cur.failures}, userMinute{u.hour.prev.attempts, u.hour.prev.failures}},
+		{userMinute{u.day.cur.attempts, u.day.cur.failures}, userMinute{u.day.prev.attempts, u.day.prev.failures}},
+		{userMinute{u.month.cur.attempts, u.month.cur.failures}, userMinute{u.month.prev.attempts, u.month.prev.failures}},
+	}
+}
+
+func (u userAt) stepUpsHour() float32 {
+	return u.estimate(Hour, u.hour.cur.stepUps, u.hour.prev.stepUps)
+}
+
+func (u userAt) stepUpsMonth() float32 {
+	return u.estimate(Month, u.month.cur.stepUps, u.month.prev.stepUps)
+}
+
+func (u userAt) stepUpFailuresDay() float32 {
+	return u.estimate(Day, u.day.cur.stepUpFailures, u.day.prev.stepUpFailures)
+}
+
+func (u userAt) deniesMonth() float32 {
+	return u.estimate(Month, u.month.cur.denies, u.month.prev.denies)
+}
+
+func (u userAt) addressesHour() float32 {
+	return u.few(Hour, u.hour.cur.addresses, u.hour.prev.addresses)
+}
+
+func (u userAt) failingHour() float32 {
+	return u.few(Hour, u.hour.cur.failing, u.hour.prev.failing)
+}
+
+func (u userAt) devicesHour() float32 {
+	return u.few(Hour, u.hour.cur.devices, u.hour.prev.devices)
+}
+
+func (u userAt) addressesDay() float32 {
+	return u.few(Day, u.day.cur.addresses, u.day.prev.addresses)
+}
+
+func (u userAt) asnsDay() float32 { return u.few(Day, u.day.cur.asns, u.day.prev.asns) }
+
+func (u userAt) countriesDay() float32 {
+	return u.few(Day, u.day.cur.countries, u.day.prev.countries)
+}
+
+func (u userAt) payeesDay() float32 { return u.few(Day, u.day.cur.payees, u.day.prev.payees) }
+
+func (u userAt) devicesMonth() float32 {
+	return u.few(Month, u.month.cur.devices, u.month.prev.devices)
+}

@@ -45,10 +45,89 @@ func (m *Moment) split(s Span, ms, width int64) {
 
 func (m *Moment) day() uint16 { return uint16(min(m.bucket[Day], math.MaxUint16)) }
 
-// Window counts events over a sliding span by two buckets of event time: the
-// newest that had an event and the one before it. What it holds is a function
-// of the set of events alone, so the order in which they land does not matter:
-// an event of the bucket before is added to it, an older one is dropped.
+// seconds returns the moment in Unix seconds, at least 1: 0 is never.
+func (m *Moment) seconds() uint32 { return uint32(max(m.ms/1000, 1)) }
+
+// A record counts over sliding spans by two buckets of event time for each: that
+// of its newest event and the one before it. One clock serves all its buckets.
+// What they hold is a function of the set of events alone, so that the order in
+// which events land does not matter: one of the bucket before is added to it, an
+// older one is dropped. So an event may come at least one span late, and less
+// than two, and still count in that span.
+//
+// An estimate weighs the older bucket by the share of it that the span still
+// covers, as if its events were spread evenly. It is wrong by at most the count
+// of that bucket times the greater of that share and the rest.
+
+// clock is the minute since 1970 of a record's newest event.
+type clock uint32
+
+// distance says for each span how many buckets a moment is after the newest: 0
+// in it, below 0 before it.
+type distance [Spans]int32
+
+func (c clock) until(m *Moment) distance {
+	if uint32(c) == m.bucket[Minute] {
+		return distance{}
+	}
+	hour := uint32(c) / 60
+	day := hour / 24
+	return distance{int32(m.bucket[Minute] - uint32(c)), int32(m.bucket[Hour] - hour), int32(m.bucket[Day] - day), int32(m.bucket[Month] - day/30)}
+}
+
+// advance moves the clock to a moment unless that is past.
+func (c *clock) advance(m *Moment) { *c = max(*c, clock(m.bucket[Minute])) }
+
+// two are the buckets of one span.
+type two[B any] struct{ cur, prev B }
+
+// at makes the bucket of an event the newest if it is, and returns it: nil where
+// the event is too late.
+func (w *two[B]) at(distance int32) *B {
+	switch {
+	case distance == 0:
+	case distance == 1:
+		w.prev = w.cur
+		w.cur = *new(B)
+	case distance > 1:
+		*w = two[B]{}
+	case distance == -1:
+		return &w.prev
+	default:
+		return nil
+	}
+	return &w.cur
+}
+
+// estimate returns how many events the span before a moment holds. To a moment
+// older than the newest bucket it answers with all it holds: a late attempt is
+// never told that nothing happened.
+func estimate(distance int32, left float32, cur, prev uint32) float32 {
+	switch {
+	case distance == 0:
+		return float32(cur) + left*float32(prev)
+	case distance == 1:
+		return left * float32(cur)
+	case distance < 0:
+		return float32(cur) + float32(prev)
+	}
+	return 0
+}
+
+// slide weighs the older bucket as estimate does; both is cur and prev together.
+func slide(distance int32, left, cur, both float32) float32 {
+	switch {
+	case distance == 0:
+		return cur + left*(both-cur)
+	case distance == 1:
+		return left * cur
+	case distance < 0:
+		return both
+	}
+	return 0
+}
+
+// Window counts events over one span, with a clock of its own.
 type Window struct{ bucket, cur, prev uint32 }
 
 // Add counts one event.
@@ -65,115 +144,53 @@ func (w *Window) Add(m *Moment, s Span) {
 	}
 }
 
-// Estimate returns how many events the span before a moment holds, taking those
-// of the older bucket to be spread evenly over it. To a moment older than the
-// newest bucket it answers with all it holds: a late attempt is never told that
-// nothing happened.
+// Estimate returns how many events the span before a moment holds.
 func (w *Window) Estimate(m *Moment, s Span) float32 {
-	switch b := m.bucket[s]; {
-	case b == w.bucket:
-		return float32(w.cur) + m.left[s]*float32(w.prev)
-	case b == w.bucket+1:
-		return m.left[s] * float32(w.cur)
-	case b < w.bucket:
-		return float32(w.cur) + float32(w.prev)
-	}
-	return 0
+	return estimate(int32(m.bucket[s]-w.bucket), m.left[s], w.cur, w.prev)
 }
 
-func increment(n uint32) uint32 {
-	if n == math.MaxUint32 {
+// increment counts, up to the greatest number and no further.
+func increment[N uint16 | uint32](n N) N {
+	if n+1 == 0 {
 		return n
 	}
 	return n + 1
 }
 
-// Distinct counts distinct keys over a sliding span: in each of a Window's two
-// buckets a bitmap of 128 bits (linear counting: Whang, Vander-Zanden, Taylor,
-// 1990). It is within a few per cent up to about 100 and saturates at 710.
-type Distinct struct {
-	bucket    uint32
-	cur, prev [4]uint32
-}
+// many is a set of keys in 128 bits, of which the number is estimated by linear
+// counting (Whang, Vander-Zanden, Taylor, 1990). It is within a few per cent up
+// to about 100 and saturates at 710.
+type many [2]uint64
 
-// Add counts a key; the zero key is none.
-func (d *Distinct) Add(m *Moment, s Span, k Key) {
-	if k == 0 {
-		return
-	}
-	i, bit := k>>62, uint32(1)<<(k>>57&31)
-	switch b := m.bucket[s]; {
-	case b == d.bucket:
-		d.cur[i] |= bit
-	case b > d.bucket:
-		if b == d.bucket+1 {
-			d.prev = d.cur
-		} else {
-			d.prev = [4]uint32{}
-		}
-		d.bucket, d.cur = b, [4]uint32{}
-		d.cur[i] = bit
-	case b+1 == d.bucket:
-		d.prev[i] |= bit
+// add takes in a key; the zero key is none.
+func (s *many) add(k Key) {
+	if k != 0 {
+		s[k>>63] |= 1 << (k >> 57 & 63)
 	}
 }
 
-// Estimate returns how many distinct keys the span before a moment holds.
-func (d *Distinct) Estimate(m *Moment, s Span) float32 {
-	b := m.bucket[s]
-	if b > d.bucket+1 {
+// manyOver returns how many distinct keys the span before a moment holds.
+func manyOver(distance int32, left float32, cur, prev *many) float32 {
+	if distance > 1 {
 		return 0
 	}
-	// Words of 32 bits keep the record free of padding; 64 at once count faster.
-	lo, hi := uint64(d.cur[0])<<32|uint64(d.cur[1]), uint64(d.cur[2])<<32|uint64(d.cur[3])
-	cur := bits.OnesCount64(lo) + bits.OnesCount64(hi)
-	lo |= uint64(d.prev[0])<<32 | uint64(d.prev[1])
-	hi |= uint64(d.prev[2])<<32 | uint64(d.prev[3])
-	both := bits.OnesCount64(lo) + bits.OnesCount64(hi)
-	return slide(counted128[cur], counted128[both], b, d.bucket, m.left[s])
+	alone := bits.OnesCount64(cur[0]) + bits.OnesCount64(cur[1])
+	both := bits.OnesCount64(cur[0]|prev[0]) + bits.OnesCount64(cur[1]|prev[1])
+	return slide(distance, left, counted128[alone], counted128[both])
 }
 
-// Few is Distinct in bitmaps of 32 bits, for what one user has few of. It
-// saturates at 133.
-type Few struct{ bucket, cur, prev uint32 }
+// few is many in 32 bits, for what one user has few of. It saturates at 133.
+type few uint32
 
-// Add counts a key; the zero key is none.
-func (f *Few) Add(m *Moment, s Span, k Key) {
-	if k == 0 {
-		return
-	}
-	bit := uint32(1) << (k >> 59)
-	switch b := m.bucket[s]; {
-	case b == f.bucket:
-		f.cur |= bit
-	case b == f.bucket+1:
-		f.bucket, f.cur, f.prev = b, bit, f.cur
-	case b > f.bucket:
-		f.bucket, f.cur, f.prev = b, bit, 0
-	case b+1 == f.bucket:
-		f.prev |= bit
+// add takes in a key; the zero key is none.
+func (s *few) add(k Key) {
+	if k != 0 {
+		*s |= 1 << (k >> 59)
 	}
 }
 
-// Estimate returns how many distinct keys the span before a moment holds.
-func (f *Few) Estimate(m *Moment, s Span) float32 {
-	b := m.bucket[s]
-	if b > f.bucket+1 {
-		return 0
-	}
-	return slide(counted32[bits.OnesCount32(f.cur)], counted32[bits.OnesCount32(f.cur|f.prev)], b, f.bucket, m.left[s])
-}
-
-// slide weighs the older bucket as Window.Estimate does; both is cur and prev
-// together. b is the moment's bucket, at most one more than the newest.
-func slide(cur, both float32, b, newest uint32, left float32) float32 {
-	switch {
-	case b == newest:
-		return cur + left*(both-cur)
-	case b > newest:
-		return left * cur
-	}
-	return both
+func fewOver(distance int32, left float32, cur, prev few) float32 {
+	return slide(distance, left, counted32[bits.OnesCount32(uint32(cur))], counted32[bits.OnesCount32(uint32(cur|prev))])
 }
 
 // Linear counting by bits set: -m ln(1 - n/m). A full map counts as if half a

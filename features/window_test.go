@@ -54,31 +54,30 @@ func TestWindowGaps(t *testing.T) {
 
 // TestDistinct holds linear counting against true counts. The expected error of
 // 128 bits at n keys is sqrt(128(e^(n/128)-n/128-1)) (Whang et al. 1990): 3.0 at
-// 40 and 11 at 128. Few has 3.3 at 20.
+// 40 and 11 at 128. few has 3.3 at 20.
 func TestDistinct(t *testing.T) {
 	h := NewHasher(1, 2)
-	m := MomentOf(3_600_000 * 100)
 	for _, n := range []int{0, 1, 2, 5, 40, 128} {
-		var d Distinct
-		var f Few
+		var d many
+		var f few
 		for i := range n {
 			for range 3 {
-				d.Add(&m, Hour, h.Number(KindUser, uint64(i+1)))
+				d.add(h.Number(KindUser, uint64(i+1)))
 			}
 			if i < 20 {
-				f.Add(&m, Hour, h.Number(KindUser, uint64(i+1)))
+				f.add(h.Number(KindUser, uint64(i+1)))
 			}
 		}
-		d.Add(&m, Hour, 0) // absent
-		f.Add(&m, Hour, 0)
+		d.add(0) // absent
+		f.add(0)
 		deviation := func(bits, n float64) float64 { return math.Sqrt(bits * (math.Exp(n/bits) - n/bits - 1)) }
-		got, want := float64(d.Estimate(&m, Hour)), float64(n)
+		got, want := float64(manyOver(0, 0, &d, &many{})), float64(n)
 		if math.Abs(got-want) > 3*deviation(128, want)+0.3 {
-			t.Errorf("Distinct of %d: %v", n, got)
+			t.Errorf("many, of %d: %v", n, got)
 		}
-		few := math.Min(want, 20)
-		if got := float64(f.Estimate(&m, Hour)); math.Abs(got-few) > 3*deviation(32, few)+0.3 {
-			t.Errorf("Few of %v: %v", few, got)
+		some := math.Min(want, 20)
+		if got := float64(fewOver(0, 0, f, 0)); math.Abs(got-some) > 3*deviation(32, some)+0.3 {
+			t.Errorf("few, of %v: %v", some, got)
 		}
 	}
 }
@@ -88,22 +87,25 @@ func TestDistinct(t *testing.T) {
 func TestDistinctSlides(t *testing.T) {
 	const hour = 3_600_000
 	at := func(hours float64) *Moment { m := MomentOf(int64(hours * hour)); return &m }
-	var d Distinct
-	var f Few
-	a, b := Key(0), Key(1)<<63
-	a = 1 // not zero; bits of the bitmaps are taken from the top
+	var s Shared
+	var u User
+	a, b := Key(1), Key(1)<<63 // bits of the bitmaps are taken from the top
 	for _, k := range []Key{a, b} {
-		d.Add(at(10), Hour, k)
-		f.Add(at(10), Hour, k)
+		tr := Trace{Typed: k, Address: k}
+		s.Attempt(&tr, at(10))
+		u.Attempt(&tr, at(10))
 	}
-	d.Add(at(11), Hour, a)
-	f.Add(at(11), Hour, a)
+	tr := Trace{Typed: a, Address: a}
+	s.Attempt(&tr, at(11))
+	u.Attempt(&tr, at(11))
+	many := func(hours float64) float64 { return float64(s.lookAt(at(hours)).users(Hour)) }
+	few := func(hours float64) float64 { return float64(u.lookAt(at(hours)).addressesHour()) }
 	// -m ln(1-n/m): one of 128 is 1.0039, two 2.0158; one of 32 is 1.0160, two 2.0652.
-	near(t, "distinct", float64(d.Estimate(at(11.5), Hour)), 1.0039+0.5*(2.0158-1.0039), 1e-4)
-	near(t, "few", float64(f.Estimate(at(11.5), Hour)), 1.0160+0.5*(2.0652-1.0160), 1e-4)
-	near(t, "distinct, next hour", float64(d.Estimate(at(12.5), Hour)), 0.5*1.0039, 1e-4)
-	near(t, "few, before", float64(f.Estimate(at(10), Hour)), 2.0652, 1e-4)
-	if d.Estimate(at(14), Hour) != 0 || f.Estimate(at(14), Hour) != 0 {
+	near(t, "many", many(11.5), 1.0039+0.5*(2.0158-1.0039), 1e-4)
+	near(t, "few", few(11.5), 1.0160+0.5*(2.0652-1.0160), 1e-4)
+	near(t, "many, next hour", many(12.5), 0.5*1.0039, 1e-4)
+	near(t, "few, before", few(10), 2.0652, 1e-4)
+	if many(14) != 0 || few(14) != 0 {
 		t.Error("keys outlive their span")
 	}
 }
@@ -159,22 +161,21 @@ func TestSharedCommutes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		traces := rapid.SliceOfN(rapid.Custom(drawTrace), 1, 40).Draw(t, "traces")
 		order := rapid.Permutation(traces).Draw(t, "order")
-		fold := func(ts []Trace) (s Shared, c Totals, u User) {
+		fold := func(ts []Trace) (s Party, c Totals, u User) {
 			for i := range ts {
 				tr := &ts[i]
-				s.Attempt(tr)
-				c.Attempt(tr)
-				u.Attempt(tr)
+				m := MomentOf(tr.Time)
+				s.Attempt(tr, &m, tr.Outcome == Denied)
+				c.Attempt(tr, &m)
+				u.Attempt(tr, &m)
 				switch tr.Outcome {
 				case Allowed:
-					s.Succeed(tr)
-					u.Succeed(tr)
+					s.Succeed(tr, &m)
+					u.Succeed(tr, &m)
 				case SteppedUp:
-					s.Fail(tr)
-					c.Fail(tr)
-					u.Fail(tr)
-				case Denied:
-					s.Newcomer(tr)
+					s.Fail(tr, &m)
+					c.Fail(tr, &m)
+					u.Fail(tr, &m)
 				}
 			}
 			return s, c, u

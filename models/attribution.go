@@ -2,6 +2,7 @@ package models
 
 import (
 	"math"
+	"slices"
 
 	"github.com/waryauth/wary/features"
 )
@@ -21,18 +22,27 @@ import (
 // families cost four integer additions a tree: 5 to 10 % more than the score alone
 // (BenchmarkKernel, predict against kernel).
 
-// familyWords words hold one number for each family; the second line does not
-// compile when there are more families than that.
-const (
-	familyWords = 4
-	_           = uint(2*familyWords - features.Families)
-)
-
-// leafRow is a leaf as the sum needs it.
+// leafRow is a leaf as the sum needs it: half a cache line, and no line is crossed.
+//
+// A family's part is a whole number of 24 bits, less its least. A word holds two of
+// them, each below a free byte; the last two families are spread over the free bytes,
+// one byte in each word. So two additions a word add up all eight.
 type leafRow struct {
 	value float64
-	moved [familyWords]uint64 // by family, signed 32 bits each: low half even, high half odd
+	moved [rowWords]uint64
 }
+
+const (
+	rowWords  = 3
+	fieldBias = 1 << 23
+	fieldMask = 1<<24 - 1
+	pairMask  = fieldMask<<32 | fieldMask
+	freeMask  = 0xff<<32 | 0xff
+	rowBytes  = 32
+	freeField = 2 * rowWords // the first family in the free bytes
+
+	_ = uint(freeField + 2 - features.Families) // no room for more families
+)
 
 // move is what one feature adds on the way to one leaf.
 type move struct {
@@ -44,11 +54,12 @@ type move struct {
 type leafTable struct {
 	rows   []leafRow
 	moves  []move                    // by leaf, then by feature
-	moveAt []uint32                  // moves[moveAt[i]:moveAt[i+1]] belong to leaf i
+	moveAt []uint32                  // moves[moveAt[i]:moveAt[i+1]] belong to row i
+	first  []uint32                  // row of each tree's leaf 0
 	base   float64                   // sum of the roots' expected values
 	unit   float64                   // 2^-scale
 	family []uint8                   // by feature
-	first  [features.Families]uint16 // the first feature of each family
+	top    [features.Families]uint16 // the first feature of each family
 }
 
 // path is one leaf's way: what each feature moved.
@@ -62,62 +73,66 @@ type path struct {
 // Predict adds up families alone; Explain adds up features, from a list that does
 // not fit the second-level cache beside the rest, and so doubles the time.
 func newLeafTable(e *ensemble, family []uint8) *leafTable {
-	t := &leafTable{family: family, first: noTop}
+	t := &leafTable{family: family, top: noTop}
 	for i := len(family) - 1; i >= 0; i-- {
-		t.first[family[i]] = uint16(i)
+		t.top[family[i]] = uint16(i)
 	}
 	paths := make([][]path, len(e.trees))
-	var bound [features.Families]float64 // the most a family can move
-	longest := 0
+	var all [features.Families]float64 // the most a family can move, in all trees
+	one, longest := 0.0, 0             // in one tree; features of a path
 	for i := range e.trees {
-		tr := &e.trees[i]
-		root, ps := tr.paths()
+		root, ps := e.trees[i].paths()
 		t.base += root
 		paths[i] = ps
-		var most [features.Families]float64
-		for _, p := range ps {
-			longest = max(longest, len(p.feature))
-			var sum [features.Families]float64
-			for j, f := range p.feature {
-				sum[family[f]] += math.Abs(p.by[j])
-			}
-			for f := range sum {
-				most[f] = max(most[f], sum[f])
-			}
-		}
+		most, n := widest(ps, family)
 		for f := range most {
-			bound[f] += most[f]
+			all[f] += most[f]
+			one, longest = max(one, most[f]), max(longest, n)
 		}
-	}
-	widest := 0.0
-	for _, b := range bound {
-		widest = max(widest, b)
 	}
 	// Rounding puts a leaf's families off by at most a unit for each of its
 	// features and one for the whole.
-	t.unit = fixedUnit(widest, float64(len(e.trees)*(longest+1)))
+	slack := float64(longest + 1)
+	t.unit = max(fixedUnit(one, slack, fieldBias-1), fixedUnit(slices.Max(all[:]), slack*float64(len(e.trees)), 1<<30))
 	t.moveAt = append(t.moveAt, 0)
 	for i := range e.trees {
+		t.first = append(t.first, uint32(len(t.rows)))
 		for leaf, p := range paths[i] {
-			t.add(e.trees[i].leaf[leaf], p)
+			t.place(e.trees[i].leaf[leaf], p)
 		}
 	}
 	return t
 }
 
-// fixedUnit returns the least power of two in which widest, and slack units more,
-// stay within 31 bits.
-func fixedUnit(widest, slack float64) float64 {
+// widest returns the most that a tree's paths move each family either way, and the
+// features of the longest.
+func widest(ps []path, family []uint8) (most [features.Families]float64, longest int) {
+	for _, p := range ps {
+		longest = max(longest, len(p.feature))
+		var sum [features.Families]float64
+		for j, f := range p.feature {
+			sum[family[f]] += math.Abs(p.by[j])
+		}
+		for f := range sum {
+			most[f] = max(most[f], sum[f])
+		}
+	}
+	return most, longest
+}
+
+// fixedUnit returns the least power of two from 2^-40 on in which x, and slack units
+// more, are at most limit.
+func fixedUnit(x, slack, limit float64) float64 {
 	unit := math.Ldexp(1, -40)
-	for widest/unit+slack > 1<<30 {
+	for x/unit+slack > limit {
 		unit *= 2
 	}
 	return unit
 }
 
-// add appends one leaf. Rounding is done so that the leaf's moves add up to the
+// place appends one leaf. Rounding is done so that the leaf's moves add up to the
 // rounded whole: the largest takes what is left over.
-func (t *leafTable) add(value float64, p path) {
+func (t *leafTable) place(value float64, p path) {
 	row := leafRow{value: value}
 	whole, rest, most := 0.0, int64(0), 0
 	first := len(t.moves)
@@ -133,15 +148,27 @@ func (t *leafTable) add(value float64, p path) {
 	if len(p.feature) > 0 {
 		t.moves[first+most].by += int32(rest + int64(math.RoundToEven(whole/t.unit)))
 	}
-	var sum [2 * familyWords]int64
+	var sum [features.Families]int64
 	for _, m := range t.moves[first:] {
 		sum[t.family[m.feature]] += int64(m.by)
 	}
-	for w := range row.moved {
-		row.moved[w] = uint64(sum[2*w] + sum[2*w+1]<<32)
-	}
+	row.put(&sum)
 	t.rows = append(t.rows, row)
 	t.moveAt = append(t.moveAt, uint32(len(t.moves)))
+}
+
+// put writes what each family moves.
+func (r *leafRow) put(sum *[features.Families]int64) {
+	for f, by := range sum {
+		u := uint64(by + fieldBias)
+		if f < freeField {
+			r.moved[f/2] |= u << (32 * (f % 2))
+			continue
+		}
+		for w := range r.moved {
+			r.moved[w] |= u >> (8 * w) & 0xff << (32*(f%2) + 24)
+		}
+	}
 }
 
 // paths returns the root's expected value and the path of every leaf.
@@ -239,27 +266,58 @@ func (t *tree) means() []float64 {
 	return mean
 }
 
-// sum adds the leaves up in the order of the trees, which makes Raw the same
-// float64 as LightGBM's, and fills Base and Contributions.
-func (t *leafTable) sum(p *Prediction, leaf []uint32) {
+// sums is what rows add up to, before the bias is taken off: every 32-bit half of a
+// row, wrapped, without its free byte and that byte alone. The first two are the
+// halves of value and mean nothing.
+type sums struct {
+	raw  float64
+	main [rowBytes / 4]uint32
+	free [rowBytes / 4]uint32
+}
+
+// add adds the leaves up in the order of the trees, which makes raw the same float64
+// as LightGBM's.
+func (t *leafTable) add(s *sums, leaf []uint16) {
 	raw := 0.0
-	var a, b, c, d uint64 // an array would live in memory
-	for _, i := range leaf {
-		r := &t.rows[i]
+	var a, b, c, d, e, f uint64 // arrays would live in memory
+	first := t.first[:len(leaf)]
+	for i, l := range leaf {
+		r := &t.rows[first[i]+uint32(l)]
 		raw += r.value
-		a += r.moved[0]
-		b += r.moved[1]
-		c += r.moved[2]
-		d += r.moved[3]
+		x, y, z := r.moved[0], r.moved[1], r.moved[2]
+		a, b, c = a+x&pairMask, b+y&pairMask, c+z&pairMask
+		d, e, f = d+x>>24&freeMask, e+y>>24&freeMask, f+z>>24&freeMask
 	}
-	moved := [familyWords]uint64{a, b, c, d}
-	p.Raw, p.Base = raw, t.base
+	s.raw = raw
+	bias := uint32(len(leaf)) * fieldBias
+	for w, x := range [rowWords]uint64{a, b, c} {
+		// The low half, made whole again, says what it carried into the high one.
+		low := int64(int32(uint32(x)-bias)) + int64(len(leaf))*fieldBias
+		s.main[2*w+2], s.main[2*w+3] = uint32(x), uint32(x>>32)-uint32(low>>32)
+	}
+	for w, x := range [rowWords]uint64{d, e, f} {
+		s.free[2*w+2], s.free[2*w+3] = uint32(x), uint32(x>>32)
+	}
+}
+
+// fill writes Raw, Base and Contributions from what the leaves of all trees add up to.
+func (t *leafTable) fill(p *Prediction, s *sums) {
+	p.Raw, p.Base = s.raw, t.base
+	bias := uint32(len(t.first)) * fieldBias
 	for f := range p.Contributions {
-		w := int64(moved[f/2])
-		low := int32(w)
-		if f%2 == 1 {
-			low = int32((w - int64(low)) >> 32)
+		x := s.main[(f+2)%len(s.main)]
+		if i := f - freeField; i >= 0 {
+			x = s.free[i+2] + s.free[i+4]<<8 + s.free[i+6]<<16
 		}
-		p.Contributions[f] = float32(float64(low) * t.unit)
+		p.Contributions[f] = float32(float64(int32(x-bias)) * t.unit)
 	}
+}
+
+// raw adds up the scores alone.
+func (t *leafTable) raw(leaf []uint16) (sum float64) {
+	first := t.first[:len(leaf)]
+	for i, l := range leaf {
+		sum += t.rows[first[i]+uint32(l)].value
+	}
+	return sum
 }

@@ -21,6 +21,9 @@ type Card struct {
 	Data        Data               `json:"data"`
 	Metrics     map[string]float64 `json:"metrics,omitempty"` // on data not trained on, e.g. "auc"
 	Calibration Calibration        `json:"calibration"`
+	Training    *Training          `json:"training,omitempty"`    // nil: the card is older, or another program made it
+	Reliability *Reliability       `json:"reliability,omitempty"` // nil: as above
+	Ordinary    map[string]float64 `json:"ordinary,omitempty"`    // median of each feature over honest rows (Medians); what is missing in most is left out
 	Notes       string             `json:"notes,omitempty"`
 }
 
@@ -31,6 +34,33 @@ type Data struct {
 	Rows      int       `json:"rows"`
 	From      time.Time `json:"from"` // of the first attempt
 	To        time.Time `json:"to"`   // of the last
+}
+
+// Training says how a model was grown and calibrated: with the same rows, library
+// and parameters anybody gets the same text.
+type Training struct {
+	Library       string  `json:"library"`                  // "sha256:<hex>" of LightGBM's shared library
+	Parameters    string  `json:"parameters"`               // as LightGBM was given them: "name=value name=value"
+	Trees         int     `json:"trees"`                    // in the model
+	Grown         int     `json:"grown"`                    // before growing ended; those after the best are not in the model
+	TreesAtMost   int     `json:"trees_at_most"`            // asked for
+	EarlyStopping int     `json:"early_stopping,omitempty"` // trees without a smaller loss on the later slice that ended growing
+	Slices        []Slice `json:"slices"`
+	// CalibrationLoss is the log loss of each kind on rows it was not fitted to, in
+	// nats: why the calibration is of its kind.
+	CalibrationLoss map[string]float64 `json:"calibration_loss,omitempty"`
+	// Prior is the share of fraud that probabilities are for.
+	Prior float64 `json:"prior,omitempty"`
+}
+
+// Slice is the rows that one step of making a model saw.
+type Slice struct {
+	Name  string    `json:"name"` // "training", "stopping", "calibrating", "judging"
+	From  time.Time `json:"from"` // of the first attempt
+	To    time.Time `json:"to"`   // of the last
+	Rows  int       `json:"rows"`
+	Fraud int       `json:"fraud"` // rows labelled so
+	Share float64   `json:"share"` // of fraud by weight, as the step saw it
 }
 
 // ParseCard reads a card: one JSON object, no unknown key, nothing after it.
@@ -68,7 +98,35 @@ func (c *Card) check() error {
 	if c.Data.Rows < 0 || c.Data.To.Before(c.Data.From) {
 		return fmt.Errorf("data: rows below 0, or to before from")
 	}
-	return c.Calibration.check()
+	if err := c.Training.check(); err != nil {
+		return err
+	}
+	if err := c.Reliability.check(); err != nil {
+		return err
+	}
+	if err := checkOrdinary(c.Ordinary); err != nil {
+		return err
+	}
+	return c.Calibration.Check()
+}
+
+func (t *Training) check() error {
+	if t == nil {
+		return nil
+	}
+	if t.Trees < 1 || t.Grown < t.Trees || t.TreesAtMost < t.Grown || t.EarlyStopping < 0 {
+		return fmt.Errorf("training: %d trees of %d grown of %d at most, early stopping %d", t.Trees, t.Grown, t.TreesAtMost, t.EarlyStopping)
+	}
+	if !(t.Prior >= 0 && t.Prior < 1) {
+		return fmt.Errorf("training: prior %g is no share", t.Prior)
+	}
+	for i, s := range t.Slices {
+		if s.Name == "" || s.Rows < 1 || s.Fraud < 0 || s.Fraud > s.Rows || !(s.Share >= 0 && s.Share <= 1) || s.To.Before(s.From) {
+			return fmt.Errorf("training: slice %d (%.40q): %d rows, %d of fraud, share %g, from %s to %s", i, s.Name, s.Rows, s.Fraud, s.Share,
+				s.From.Format(time.RFC3339), s.To.Format(time.RFC3339))
+		}
+	}
+	return nil
 }
 
 // Kinds of calibration.
@@ -100,7 +158,8 @@ type Calibration struct {
 // maxShift bounds A, B, X and PriorShift: e^100 to one is beyond any evidence.
 const maxShift = 100
 
-func (c *Calibration) check() error {
+// Check says why a calibration is none that a card may hold.
+func (c *Calibration) Check() error {
 	if !(math.Abs(c.PriorShift) <= maxShift) {
 		return fmt.Errorf("calibration: prior_shift %g is beyond %d", c.PriorShift, maxShift)
 	}
@@ -139,6 +198,14 @@ func (c *Calibration) checkPoints() error {
 
 // edge keeps probabilities off 0 and 1: no model knows that much.
 const edge = 1e-9
+
+// Probability returns the probability for an ensemble's log-odds (its raw score
+// times the objective's sigmoid parameter), within 1e-9 of neither 0 nor 1. The
+// calibration must be one that ParseCard accepts.
+func (c *Calibration) Probability(logOdds float64) float64 {
+	p, _ := c.probability(logOdds)
+	return p
+}
 
 // probability applies the calibration to x log-odds.
 func (c *Calibration) probability(x float64) (p, logOdds float64) {

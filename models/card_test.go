@@ -53,6 +53,66 @@ func TestParseCard(t *testing.T) {
 	}
 }
 
+// A card of today, with how the model was made and how reliable it is.
+const fullCardJSON = `{"version": "v1", "created": "2026-01-02T03:04:05Z", "schema": "s",
+"data": {"generator": "g 1", "rows": 10, "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}, "calibration": {"kind": "none"},
+"training": {"library": "sha256:00", "parameters": "objective=binary seed=1", "trees": 3, "grown": 5, "trees_at_most": 9, "early_stopping": 2,
+"slices": [{"name": "training", "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "rows": 10, "fraud": 4, "share": 0.5}],
+"calibration_loss": {"platt": 0.1, "isotonic": 0.2}, "prior": 0.001},
+"reliability": {"ece": 0.02, "bins": [{"low": 0, "high": 0.1, "predicted": 0.05, "observed": 0.07, "rows": 3, "weight": 6},
+{"low": 0.2, "high": 0.9, "predicted": 0.5, "observed": 0.48, "rows": 2, "weight": 2}]}}`
+
+func TestParseFullCard(t *testing.T) {
+	c, err := ParseCard([]byte(fullCardJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Training.Trees != 3 || c.Training.Slices[0].Share != 0.5 || c.Training.CalibrationLoss["platt"] != 0.1 || c.Reliability.Bins[1].Predicted != 0.5 {
+		t.Errorf("%+v %+v", c.Training, c.Reliability)
+	}
+	// 6/8 of |0.05-0.07| and 2/8 of |0.5-0.48|, by hand.
+	if got := ECE(c.Reliability.Bins); math.Abs(got-0.02) > 1e-15 {
+		t.Errorf("ECE %v", got)
+	}
+	if ECE(nil) != 0 {
+		t.Error("ECE of nothing")
+	}
+	for _, x := range []struct{ old, new, reason string }{
+		{`"grown": 5`, `"grown": 2`, `3 trees of 2 grown`},
+		{`"trees_at_most": 9`, `"trees_at_most": 4`, `of 4 at most`},
+		{`"trees": 3`, `"trees": 0`, `0 trees`},
+		{`"early_stopping": 2`, `"early_stopping": -2`, `early stopping -2`},
+		{`"early_stopping"`, `"early_stop"`, `unknown field`},
+		{`"prior": 0.001`, `"prior": 1`, `prior 1 is no share`},
+		{`"rows": 10, "fraud": 4`, `"rows": 10, "fraud": 11`, `11 of fraud`},
+		{`"rows": 10, "fraud": 4`, `"rows": 0, "fraud": 0`, `slice 0`},
+		{`"share": 0.5`, `"share": 1.5`, `share 1.5`},
+		{`"name": "training"`, `"name": ""`, `slice 0`},
+		{`[{"low": 0, "high": 0.1, "predicted": 0.05, "observed": 0.07, "rows": 3, "weight": 6},
+{"low": 0.2, "high": 0.9, "predicted": 0.5, "observed": 0.48, "rows": 2, "weight": 2}]`, `[]`, `0 bins`},
+		{`"ece": 0.02`, `"ece": 0.03`, `its bins say 0.02`},
+		{`"predicted": 0.05`, `"predicted": 0.15`, `no rising probabilities`},
+		{`"low": 0, `, `"low": -0.1, `, `no rising probabilities`},
+		{`"high": 0.9`, `"high": 1.9`, `no rising probabilities`},
+		{`"observed": 0.48`, `"observed": 1.48`, `observed 1.48`},
+		{`"low": 0.2`, `"low": 0.1`, `inside the one before`},
+		{`"rows": 3, "weight"`, `"rows": 0, "weight"`, `0 rows`},
+		{`"weight": 6`, `"weight": 0`, `of weight 0`},
+	} {
+		_, err := ParseCard([]byte(with(fullCardJSON, x.old, x.new)))
+		if err == nil || !strings.Contains(err.Error(), x.reason) {
+			t.Errorf("%s: %v, want %s", x.new, err, x.reason)
+		}
+	}
+}
+
+func TestProbabilityIsTheCalibration(t *testing.T) {
+	c := Calibration{Kind: Platt, A: 2, B: -math.Log(3)}
+	if p := c.Probability(math.Log(3)); math.Abs(p-0.75) > 1e-12 { // 2 ln 3 - ln 3
+		t.Error(p)
+	}
+}
+
 func TestCalibration(t *testing.T) {
 	iso := Calibration{Kind: Isotonic, X: []float64{-2, 0, 2}, Y: []float64{0.1, 0.2, 0.8}}
 	for _, x := range []struct {
@@ -100,6 +160,7 @@ func TestCalibrationNeverFalls(t *testing.T) {
 
 func FuzzParseCard(f *testing.F) {
 	f.Add([]byte(cardJSON))
+	f.Add([]byte(fullCardJSON))
 	f.Add([]byte(with(cardJSON, `{"kind": "platt", "a": 0.5, "b": -1, "prior_shift": 0.25}`, `{"kind": "isotonic", "x": [1, 2], "y": [0.1, 0.2]}`)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := ParseCard(b)

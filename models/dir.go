@@ -21,28 +21,36 @@ const (
 // LoadDir loads the model in a folder: card.json beside either model.txt or
 // model.txt.gz. The digest is that of the text before compression.
 func LoadDir(dir string) (*Model, error) {
-	card, err := readFile(filepath.Join(dir, CardFile), maxCardBytes)
+	text, card, err := readDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("load model: %w", err)
 	}
-	text, err := readFile(filepath.Join(dir, TextFile), MaxTextBytes)
+	return Load(text, card)
+}
+
+// readDir reads the two files of a model's folder.
+func readDir(dir string) (text, card []byte, err error) {
+	if card, err = readFile(filepath.Join(dir, CardFile), maxCardBytes); err != nil {
+		return nil, nil, err
+	}
+	text, err = readFile(filepath.Join(dir, TextFile), MaxTextBytes)
 	packed, packedErr := readFile(filepath.Join(dir, GzipFile), MaxTextBytes)
 	switch {
 	case err == nil && packedErr == nil:
-		return nil, fmt.Errorf("load model: %s holds both %s and %s", dir, TextFile, GzipFile)
+		return nil, nil, fmt.Errorf("%s holds both %s and %s", dir, TextFile, GzipFile)
 	case err == nil && errors.Is(packedErr, fs.ErrNotExist):
-		return Load(text, card)
+		return text, card, nil
 	case packedErr == nil && errors.Is(err, fs.ErrNotExist):
 		if text, err = unpack(packed); err != nil {
-			return nil, fmt.Errorf("load model: unpack %s: %w", GzipFile, err)
+			return nil, nil, fmt.Errorf("unpack %s: %w", GzipFile, err)
 		}
-		return Load(text, card)
+		return text, card, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("load model: %w", err)
+		return nil, nil, err
 	case !errors.Is(packedErr, fs.ErrNotExist):
-		return nil, fmt.Errorf("load model: %w", packedErr)
+		return nil, nil, packedErr
 	default:
-		return nil, fmt.Errorf("load model: %s holds neither %s nor %s: %w", dir, TextFile, GzipFile, fs.ErrNotExist)
+		return nil, nil, fmt.Errorf("%s holds neither %s nor %s: %w", dir, TextFile, GzipFile, fs.ErrNotExist)
 	}
 }
 

@@ -83,7 +83,14 @@ func everyModel(t *testing.T, f func(t *testing.T, s *shared)) {
 func TestScoresAreLightGBMs(t *testing.T) {
 	everyModel(t, func(t *testing.T, s *shared) {
 		var p Prediction
-		slow := s.f.without()
+		slow := s.f.with("plain")
+		for _, w := range s.f.walks()[:len(s.f.kernels)-1] {
+			for i, v := range s.rows {
+				if got := w.raw(v); math.Float64bits(got) != math.Float64bits(s.raw[i]) {
+					t.Fatalf("row %d: %s %v, LightGBM %v", i, w.name, got, s.raw[i])
+				}
+			}
+		}
 		for i, v := range s.rows {
 			want := math.Float64bits(s.raw[i])
 			if s.f.predict(&p, v); math.Float64bits(p.Raw) != want {
@@ -96,7 +103,7 @@ func TestScoresAreLightGBMs(t *testing.T) {
 				t.Fatalf("row %d: plain walk %v, LightGBM %v", i, p.Raw, s.raw[i])
 			}
 		}
-		if err := s.f.verify(s.text, s.e); err != nil {
+		if err := s.f.verify(s.text, s.e, oracleRows); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -110,7 +117,7 @@ func TestScoresByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := newForest(e, someFamilies(3))
-	if err := f.verify(text, e); err != nil {
+	if err := f.verify(text, e, oracleRows); err != nil {
 		t.Fatal(err)
 	}
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
@@ -135,7 +142,7 @@ func TestScoresByHand(t *testing.T) {
 	} {
 		var p, q Prediction
 		f.predict(&p, c.row)
-		f.without().predict(&q, c.row)
+		f.with("plain").predict(&q, c.row)
 		if p.Raw != c.want || q.Raw != c.want {
 			t.Errorf("%v: kernel %v, plain %v, want %v", c.row, p.Raw, q.Raw, c.want)
 		}
@@ -263,28 +270,27 @@ func TestBaseIsLightGBMs(t *testing.T) {
 	}
 }
 
-// TestManyTrees has more trees than the kernel has room for.
+// TestManyTrees has more trees than the inline scratch has room for.
 func TestManyTrees(t *testing.T) {
 	var trees []string
-	for range maxTrees/4 + 1 {
+	for range 257 {
 		trees = append(trees, handTrees...)
 	}
-	text := []byte(handText(handHeader, trees))
-	e, err := parse(text)
+	e, err := parse([]byte(handText(handHeader, trees)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newForest(e, someFamilies(3))
-	if f.kernel != nil {
-		t.Fatal("a kernel for more trees than it has room for")
-	}
-	var p Prediction
-	f.predict(&p, []float32{1.5, 0.5, -2})
-	if want := float64(len(trees)/4) * (1 + 4 + 16 + 256); p.Raw != want {
-		t.Errorf("raw %v, want %v", p.Raw, want)
-	}
-	if n := testing.AllocsPerRun(10, func() { f.predict(&p, []float32{1.5, 0.5, -2}) }); n != 0 {
-		t.Errorf("%v allocations", n)
+	all := newForest(e, someFamilies(3))
+	for _, k := range all.kernels {
+		f := all.with(k.name())
+		p, v := new(Prediction), []float32{1.5, 0.5, -2}
+		f.predict(p, v)
+		if want := float64(len(trees)/4) * (1 + 4 + 16 + 256); p.Raw != want {
+			t.Errorf("%s: raw %v, want %v", k.name(), p.Raw, want)
+		}
+		if n := testing.AllocsPerRun(10, func() { f.predict(p, v) }); n != 0 {
+			t.Errorf("%s: %v allocations", k.name(), n)
+		}
 	}
 }
 

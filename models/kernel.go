@@ -26,7 +26,6 @@ import (
 const (
 	lanes    = 8
 	maxSlots = 1 << 10
-	maxTrees = 1 << 10 // of the kernel; more take the plain walk
 
 	// A node is key<<32 | slot<<22 | offset.
 	slotShift  = 22
@@ -41,13 +40,16 @@ type slot struct {
 	defaultLeft bool
 }
 
-type kernel struct {
+type stepKernel struct {
 	nodes  []uint64
-	leafAt []uint32 // index in the leaf table, by node; of inner nodes 0
+	leafAt []uint16 // leaf by node; of inner nodes 0
 	slots  []slot
 	groups []group
-	trees  int
 }
+
+func (k *stepKernel) name() string { return "go" }
+
+func (k *stepKernel) add(s *sums, t *leafTable, leaf []uint16) { t.add(s, leaf) }
 
 // group is eight trees walked together. The last one is filled up with its last tree.
 type group struct {
@@ -71,20 +73,18 @@ func floorKey(t float64) int32 {
 	return orderKey(f)
 }
 
-// newKernel lays the ensemble out, or returns nil where it does not fit.
-func newKernel(e *ensemble) *kernel {
-	if len(e.trees) > maxTrees {
+// newStepKernel lays the ensemble out, or returns nil where it does not fit.
+func newStepKernel(e *ensemble) *stepKernel {
+	if e.categorical() {
 		return nil
 	}
-	k := &kernel{trees: len(e.trees)}
+	k := &stepKernel{}
 	slots := make(map[slot]int)
 	depth := make([]int32, len(e.trees))
 	root := make([]uint32, len(e.trees))
-	first := uint32(0)
 	for i := range e.trees {
 		root[i] = uint32(len(k.nodes))
-		depth[i] = k.add(&e.trees[i], first, slots)
-		first += uint32(len(e.trees[i].leaf))
+		depth[i] = k.lay(&e.trees[i], slots)
 	}
 	if len(k.slots) > maxSlots {
 		return nil
@@ -105,8 +105,8 @@ func newKernel(e *ensemble) *kernel {
 	return k
 }
 
-// add appends the nodes of t, breadth first, and returns its depth in steps.
-func (k *kernel) add(t *tree, first uint32, slots map[slot]int) (depth int32) {
+// lay appends the nodes of t, breadth first, and returns its depth in steps.
+func (k *stepKernel) lay(t *tree, slots map[slot]int) (depth int32) {
 	type item struct {
 		node  int32 // as in tree: below 0 a leaf
 		at    int   // its place in nodes
@@ -121,7 +121,7 @@ func (k *kernel) add(t *tree, first uint32, slots map[slot]int) (depth int32) {
 		it := queue[0]
 		depth = max(depth, it.depth)
 		if it.node < 0 {
-			k.leafAt[it.at] = first + uint32(^it.node)
+			k.leafAt[it.at] = uint16(^it.node)
 			continue
 		}
 		n := it.node
@@ -145,7 +145,7 @@ func (k *kernel) add(t *tree, first uint32, slots map[slot]int) (depth int32) {
 type slotKeys [maxSlots]int32
 
 // read writes the row's keys by slot.
-func (k *kernel) read(keys *slotKeys, v []float32) {
+func (k *stepKernel) read(keys *slotKeys, v []float32) {
 	for i, s := range k.slots {
 		x := v[s.feature]
 		key := orderKey(x)
@@ -175,8 +175,8 @@ func step(nodes []uint64, keys *slotKeys, i uint32) uint32 {
 	return i + uint32(n)&offsetMask + uint32(right)
 }
 
-// walk is plain.walk, eight trees at a time.
-func (k *kernel) walk(leaf *[maxTrees]uint32, keys *slotKeys, v []float32) {
+func (k *stepKernel) leaves(leaf []uint16, s *scratch, v []float32) {
+	keys := &s.room().keys
 	k.read(keys, v)
 	nodes, at := k.nodes, k.leafAt
 	for gi := range k.groups {
@@ -194,9 +194,9 @@ func (k *kernel) walk(leaf *[maxTrees]uint32, keys *slotKeys, v []float32) {
 			j = step(nodes, keys, j)
 		}
 		t := &g.tree
-		leaf[t[0]&(maxTrees-1)], leaf[t[1]&(maxTrees-1)] = at[a], at[b]
-		leaf[t[2]&(maxTrees-1)], leaf[t[3]&(maxTrees-1)] = at[c], at[d]
-		leaf[t[4]&(maxTrees-1)], leaf[t[5]&(maxTrees-1)] = at[e], at[f]
-		leaf[t[6]&(maxTrees-1)], leaf[t[7]&(maxTrees-1)] = at[h], at[j]
+		leaf[t[0]], leaf[t[1]] = at[a], at[b]
+		leaf[t[2]], leaf[t[3]] = at[c], at[d]
+		leaf[t[4]], leaf[t[5]] = at[e], at[f]
+		leaf[t[6]], leaf[t[7]] = at[h], at[j]
 	}
 }

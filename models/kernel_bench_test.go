@@ -18,37 +18,21 @@ func BenchmarkKernel(b *testing.B) {
 				wide[i][j] = float64(x)
 			}
 		}
-		var p Prediction
-		f, k := s.f, s.f.kernel
-		moved := make([]int32, len(s.e.names))
-		leaf := p.scratch.leaves(len(s.e.trees))
-		values := func() {
-			raw := 0.0
-			for _, i := range leaf {
-				raw += f.table.rows[i].value
-			}
-			p.Raw = raw
-		}
-		for _, way := range []struct {
-			name string
-			do   func(i int)
-		}{
-			{"leaves", func(i int) { p.Raw = o.model.PredictSingle(wide[i], 0) }},
-			{"plain", func(i int) { f.plain.walk(leaf, s.rows[i]); values() }},
-			{"read", func(i int) { k.read(&p.scratch.keys, s.rows[i]) }},
-			{"walk", func(i int) { k.walk(&p.scratch.leaf, &p.scratch.keys, s.rows[i]) }},
-			{"kernel", func(i int) { k.walk(&p.scratch.leaf, &p.scratch.keys, s.rows[i]); values() }},
-			{"predict", func(i int) { f.predict(&p, s.rows[i]) }},
-			{"explain", func(i int) { f.predict(&p, s.rows[i]); f.explain(&p, moved) }},
-		} {
-			b.Run(name+"/"+way.name, func(b *testing.B) {
+		bench := func(way string, do func(i int)) {
+			b.Run(name+"/"+way, func(b *testing.B) {
 				b.ReportAllocs()
 				i := 0
 				for b.Loop() {
-					way.do(i & 4095)
+					do(i & 4095)
 					i++
 				}
 			})
+		}
+		bench("leaves", func(i int) { o.model.PredictSingle(wide[i], 0) })
+		for _, w := range s.f.walks() {
+			bench(w.name, func(i int) { w.raw(s.rows[i]) })
+			f, p := s.f.with(w.name), new(Prediction)
+			bench(w.name+"/attributed", func(i int) { f.predict(p, s.rows[i]) })
 		}
 	}
 }

@@ -6,9 +6,9 @@
 // features.Vector into a [Prediction]: a calibrated probability, and what each
 // family of features added to it. [Model.Explain] names the features.
 //
-// A Model is immutable and safe for concurrent use; a [Registry] swaps the
-// champion while requests run. Prediction allocates nothing and is bit for bit
-// LightGBM's own score.
+// A Model is immutable and safe for concurrent use. Prediction allocates nothing
+// and is bit for bit LightGBM's own score. A [Registry] is a folder of models that
+// names which of them serve.
 package models
 
 import (
@@ -17,7 +17,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/waryauth/wary/features"
 )
@@ -27,19 +26,25 @@ type Model struct {
 	card    Card
 	digest  string
 	sigmoid float64
+	rounds  float64 // what divides Raw before the sigmoid
 	forest  *forest
 
 	text, cardText []byte // as read: Save writes them again
 }
 
-// Load reads a model: text as LightGBM saves it (versions v2, v3, v4; objective
-// binary; no linear tree, no categorical split) and its card as JSON. The card's
-// schema and the text's feature names must be those of features.Schema. A text
-// that is refused gives a *ParseError with the line.
+// Load reads a model: text as LightGBM saves it (versions v2, v3, v4; boosting gbdt,
+// dart, goss or rf; objective binary or cross_entropy, for others score no
+// probability; no linear tree) and its card as JSON. The card's schema and the
+// text's feature names must be those of features.Schema. A text that is refused
+// gives a *ParseError with the line.
 //
 // Before it returns, Load has the same text read by github.com/dmitryikh/leaves
-// and compares 4,096 rows bit by bit, both for the plain walk and for the kernel.
-func Load(text, card []byte) (*Model, error) {
+// and compares 4,096 rows bit by bit, for every kernel and the plain walk.
+// What LightGBM can grow and Load refuses, [Inspect] may read.
+func Load(text, card []byte) (*Model, error) { return load(text, card, oracleRows) }
+
+// load compares so many rows.
+func load(text, card []byte, rows int) (*Model, error) {
 	c, err := ParseCard(card)
 	if err != nil {
 		return nil, err
@@ -52,14 +57,14 @@ func Load(text, card []byte) (*Model, error) {
 		return nil, err
 	}
 	names, family := schema()
-	if err := e.checkNames(names); err != nil {
+	if err := e.fits(names); err != nil {
 		return nil, err
 	}
 	f := newForest(e, family)
-	if err := f.verify(text, e); err != nil {
+	if err := f.verify(text, e, rows); err != nil {
 		return nil, err
 	}
-	return &Model{card: c, digest: digest(text, card), sigmoid: e.sigmoid, forest: f, text: bytes.Clone(text), cardText: bytes.Clone(card)}, nil
+	return &Model{card: c, digest: digest(text, card), sigmoid: e.sigmoid, rounds: e.rounds(), forest: f, text: bytes.Clone(text), cardText: bytes.Clone(card)}, nil
 }
 
 // schema returns name and family of every feature.
@@ -68,6 +73,17 @@ func schema() (names []string, family []uint8) {
 		names, family = append(names, f.Name), append(family, uint8(f.Family))
 	}
 	return names, family
+}
+
+// fits demands what the engine needs: the features by name, and a log-odds.
+func (e *ensemble) fits(names []string) error {
+	if err := e.checkNames(names); err != nil {
+		return err
+	}
+	if e.sigmoid == 0 {
+		return &ParseError{e.objectiveLine, fmt.Sprintf("objective %s gives no probability: the engine decides by one, so it takes binary and cross_entropy", quote(e.objective))}
+	}
+	return nil
 }
 
 // checkNames demands the features by name and order.
@@ -89,17 +105,13 @@ func (e *ensemble) checkNames(want []string) error {
 	return nil
 }
 
-// verify compares every way of walking with leaves.
-func (f *forest) verify(text []byte, e *ensemble) error {
+// verify compares every way of walking, and the prediction that serves, with leaves.
+func (f *forest) verify(text []byte, e *ensemble, rows int) error {
 	o, err := newOracle(text, e)
 	if err != nil {
 		return err
 	}
-	walks := []walk{f.without().as("plain walk")}
-	if f.kernel != nil {
-		walks = append(walks, f.as("kernel"))
-	}
-	return o.check(e, walks...)
+	return o.check(e, rows, append(f.walks(), f.as("prediction"))...)
 }
 
 // digest is SHA-256 over both files, each after its length, so that no byte can
@@ -116,16 +128,24 @@ func digest(text, card []byte) string {
 }
 
 // Predict fills p, but for Top, with what the model says of v. It allocates nothing
-// (a model of more than 1,024 trees: nothing after the first time).
+// after the first time, and on a processor with vectors not even then (but for a
+// model of more than 384 trees).
 func (m *Model) Predict(p *Prediction, v *features.Vector) {
 	m.forest.predict(p, v[:])
-	p.Probability, p.LogOdds = m.card.Calibration.probability(m.sigmoid * p.Raw)
+	p.Probability, p.LogOdds = m.card.Calibration.probability(m.sigmoid * (p.Raw / m.rounds))
 }
 
 // Explain fills p.Top. p must come from this model's Predict; after another
 // model's, Top says NoFeature throughout. It takes about as long as Predict: ask
 // where reasons are told.
-func (m *Model) Explain(p *Prediction) { m.forest.explain(p, p.scratch.moved[:]) }
+func (m *Model) Explain(p *Prediction) {
+	var moved [features.Width]int32
+	m.forest.explain(p, moved[:])
+}
+
+// Kernel names what scores on this processor: "avx512", "avx2", "go" or "plain". All
+// give the same bits.
+func (m *Model) Kernel() string { return m.forest.kernels[0].name() }
 
 // Digest names text and card together: "sha256:<hex>".
 func (m *Model) Digest() string { return m.digest }
@@ -139,14 +159,3 @@ func (m *Model) Card() Card { return m.card }
 
 // Trees returns the number of trees.
 func (m *Model) Trees() int { return len(m.forest.plain.trees) }
-
-// Registry holds the champion: the model that decides. The zero value holds none.
-type Registry struct{ champion atomic.Pointer[Model] }
-
-// Champion returns the model that decides, or nil. Ask once for each request and
-// keep the answer: the next call may return another.
-func (r *Registry) Champion() *Model { return r.champion.Load() }
-
-// Promote makes m the champion and returns the one before, or nil. Requests that
-// have the old one finish with it.
-func (r *Registry) Promote(m *Model) *Model { return r.champion.Swap(m) }

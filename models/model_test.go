@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/waryauth/wary/features"
@@ -20,13 +19,16 @@ import (
 func schemaText(tb testing.TB, name string) []byte {
 	names, _ := schema()
 	s := string(readTestdata(tb, name+".txt"))
-	for key, value := range map[string]string{"max_feature_idx": fmt.Sprint(features.Width - 1), "feature_names": strings.Join(names, " ")} {
+	for key, value := range map[string]string{"max_feature_idx": fmt.Sprint(features.Width - 1), "feature_names": strings.Join(names, " "), "feature_infos": infos(features.Width)} {
 		from := strings.Index(s, key+"=")
 		to := from + strings.Index(s[from:], "\n")
 		s = s[:from] + key + "=" + value + s[to:]
 	}
 	return []byte(s)
 }
+
+// infos is feature_infos of n features that say nothing.
+func infos(n int) string { return strings.TrimSuffix(strings.Repeat("none ", n), " ") }
 
 func schemaCard(version, calibration string) []byte {
 	return []byte(fmt.Sprintf(`{"version": %q, "created": "2026-01-02T03:04:05Z", "schema": %q, "data": {"generator": "testdata/make.py",
@@ -97,8 +99,14 @@ func TestLoadRefuses(t *testing.T) {
 	text, card := schemaText(t, "nan"), schemaCard("v1", `{"kind": "none"}`)
 	names, _ := schema()
 	swapped := with(string(text), names[3]+" "+names[4], names[4]+" "+names[3])
-	fewer := with(with(string(text), fmt.Sprintf("idx=%d", features.Width-1), fmt.Sprintf("idx=%d", features.Width-2)), " "+names[features.Width-1]+"\n", "\n")
-	more := with(with(string(text), fmt.Sprintf("idx=%d", features.Width-1), fmt.Sprintf("idx=%d", features.Width)), " "+names[features.Width-1]+"\n", " "+names[features.Width-1]+" more\n")
+	last := names[features.Width-1]
+	sized := func(width int, last string) string {
+		s := with(string(text), fmt.Sprintf("idx=%d", features.Width-1), fmt.Sprintf("idx=%d", width-1))
+		s = with(s, infos(features.Width), infos(width))
+		return with(s, " "+names[features.Width-1]+"\n", last+"\n")
+	}
+	fewer, more := sized(features.Width-1, ""), sized(features.Width+1, " "+last+" more")
+	regression := with(string(text), "objective=binary sigmoid:0.7", "objective=regression")
 	for _, x := range []struct {
 		name, text, card, reason string
 	}{
@@ -106,7 +114,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"card", string(text), "{", "parse card"},
 		{"text", "tree\n", string(card), "model line"},
 		{"order of names", swapped, string(card), fmt.Sprintf("model line 8: feature_names: feature 3 is %q, the schema has %q", names[4], names[3])},
-		{"fewer names", fewer, string(card), fmt.Sprintf("feature %d is missing, the schema has %q", features.Width-1, names[features.Width-1])},
+		{"fewer names", fewer, string(card), fmt.Sprintf("feature %d is missing, the schema has %q", features.Width-1, last)},
+		{"no probability", regression, string(card), `model line 7: objective "regression" gives no probability`},
 		{"more names", more, string(card), fmt.Sprintf(`feature %d is "more", the schema has none`, features.Width)},
 	} {
 		m, err := Load([]byte(x.text), []byte(x.card))
@@ -175,57 +184,6 @@ func TestLoadDir(t *testing.T) {
 	if _, err := LoadDir(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-}
-
-// TestPromoteUnderLoad swaps the champion while others predict: every answer is
-// wholly that of one of the two.
-func TestPromoteUnderLoad(t *testing.T) {
-	a, b := loadModel(t, "nan", "a"), loadModel(t, "zero", "b")
-	v := vector(loadFixture(t, "nan").rows[0])
-	want := map[string]Prediction{}
-	for _, m := range []*Model{a, b} {
-		var p Prediction
-		m.Predict(&p, v)
-		want[m.Version()] = p
-	}
-	if want["a"].Raw == want["b"].Raw {
-		t.Fatal("both models answer alike: the test would see nothing")
-	}
-	var r Registry
-	if r.Champion() != nil || r.Promote(a) != nil {
-		t.Fatal("a champion before the first")
-	}
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			var p Prediction
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				m := r.Champion()
-				m.Predict(&p, v)
-				m.Explain(&p)
-				w := want[m.Version()]
-				if p.Raw != w.Raw || p.Contributions != w.Contributions || p.Top == noTop {
-					t.Errorf("%s: %v, want %v", m.Version(), p.Raw, w.Raw)
-					return
-				}
-			}
-		})
-	}
-	for i := range 2000 {
-		if i%2 == 0 {
-			r.Promote(b)
-		} else if r.Promote(a) != b {
-			t.Error("the champion before a is not b")
-		}
-	}
-	close(done)
-	wg.Wait()
 }
 
 // TestModelTextsDiffer: the fixtures hold what the tests believe they hold.

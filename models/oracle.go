@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 
 	"github.com/dmitryikh/leaves"
@@ -16,21 +17,34 @@ const oracleRows = 4096
 
 // oracle answers with an independent reader and walk of the same text.
 type oracle struct {
-	model *leaves.Ensemble
-	row   []float64
+	model      *leaves.Ensemble
+	row        []float64
+	categories []bool // by feature
 }
 
-// newOracle loads a text that parse has accepted. leaves does not know version
-// v4, whose tree blocks are those of v3 (linear trees, which it gets wrong, parse
-// has refused). It panics on some malformed texts; that is a refusal here.
+// newOracle loads a text that parse has accepted. leaves panics on some malformed
+// texts; that is a refusal here. Three things it reads otherwise than LightGBM, and
+// they are kept from it:
+//
+//   - It does not know version v4, whose tree blocks are those of v3 (linear trees,
+//     which it gets wrong, parse has refused).
+//   - It multiplies each tree of a random forest by one over their number, where
+//     LightGBM's raw score is the sum, and its prediction divides that once. Here it
+//     sees the forest as boosted trees.
+//   - It looks a NaN up as category 0 on processors whose conversion makes it that,
+//     unless the split's missing type is NaN. LightGBM sends it right always, as it
+//     does a category below 0, which is what leaves is given.
 func newOracle(text []byte, e *ensemble) (o *oracle, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			o, err = nil, fmt.Errorf("load model into leaves: %v", r)
 		}
 	}()
+	// Parse has seen that the first of these lines are in the header.
+	if e.average {
+		text = bytes.Replace(text, []byte("\naverage_output\n"), []byte("\n"), 1)
+	}
 	if e.version == "v4" {
-		// Parse has seen that the first "\nversion=" is in the header.
 		text = bytes.Replace(text, []byte("\nversion=v4\n"), []byte("\nversion=v3\n"), 1)
 	}
 	m, err := leaves.LGEnsembleFromReader(bufio.NewReader(bytes.NewReader(text)), false)
@@ -40,13 +54,24 @@ func newOracle(text []byte, e *ensemble) (o *oracle, err error) {
 	if m.NEstimators() != len(e.trees) {
 		return nil, fmt.Errorf("leaves reads %d trees, not %d", m.NEstimators(), len(e.trees))
 	}
-	return &oracle{m, make([]float64, len(e.names))}, nil
+	o = &oracle{m, make([]float64, len(e.names)), make([]bool, len(e.names))}
+	for i := range e.trees {
+		for n, c := range e.trees[i].categories {
+			if c != nil {
+				o.categories[e.trees[i].feature[n]] = true
+			}
+		}
+	}
+	return o, nil
 }
 
 // raw returns the score of a row as leaves sees it.
 func (o *oracle) raw(v []float32) float64 {
 	for i, x := range v {
 		o.row[i] = float64(x)
+		if o.categories[i] && x != x {
+			o.row[i] = -1
+		}
 	}
 	return o.model.PredictSingle(o.row, 0)
 }
@@ -57,16 +82,16 @@ type walk struct {
 	raw  func(v []float32) float64
 }
 
-// check compares walks with the oracle, bit by bit, over oracleRows rows.
-func (o *oracle) check(e *ensemble, walks ...walk) error {
+// check compares walks with the oracle, bit by bit, over so many rows.
+func (o *oracle) check(e *ensemble, rows int, walks ...walk) error {
 	g := newRowMaker(e)
 	v := make([]float32, len(e.names))
-	for i := range oracleRows {
+	for i := range rows {
 		g.fill(v)
 		want := o.raw(v)
 		for _, w := range walks {
 			if got := w.raw(v); math.Float64bits(want) != math.Float64bits(got) {
-				return fmt.Errorf("check model against leaves: row %d of %d: %s scores %v, leaves %v", i, oracleRows, w.name, got, want)
+				return fmt.Errorf("check model against leaves: row %d of %d: %s scores %v, leaves %v", i, rows, w.name, got, want)
 			}
 		}
 	}
@@ -75,8 +100,8 @@ func (o *oracle) check(e *ensemble, walks ...walk) error {
 
 // rowMaker makes rows that try the edges of an ensemble: half of them are led to
 // a leaf, drawn anew each time, and all draw their values from the thresholds, the
-// float32 values beside them, both infinities, both zeros, NaN and the normal
-// distribution. The same ensemble gets the same rows.
+// float32 values beside them, categories and what lies around them, both
+// infinities, both zeros, NaN and the normal distribution. The same ensemble gets the same rows.
 type rowMaker struct {
 	rand  *rand.Rand
 	trees []tree
@@ -92,12 +117,30 @@ func newRowMaker(e *ensemble) *rowMaker {
 	for i := range e.trees {
 		t := &e.trees[i]
 		for n, f := range t.feature {
+			g.zeros[f] = g.zeros[f] || t.missing[n] == missingZero
+			if t.categories != nil && t.categories[n] != nil {
+				g.edges[f] = appendCategories(g.edges[f], t.categories[n])
+				continue
+			}
 			x := float32(t.threshold[n])
 			g.edges[f] = append(g.edges[f], x, math.Nextafter32(x, down), math.Nextafter32(x, up))
-			g.zeros[f] = g.zeros[f] || t.missing[n] == missingZero
 		}
 	}
 	return g
+}
+
+// appendCategories appends members of a set and categories beside them, a fraction
+// that is cut to one, and what is no category at all.
+func appendCategories(to []float32, words []uint32) []float32 {
+	to = append(to, float32(32*len(words)), -1, -0.5, 1<<31, -1<<31, 1<<32)
+	for i, most := 0, 16; i < len(words) && most > 0; i++ {
+		for w := words[i]; w != 0 && most > 0; w &= w - 1 {
+			c := float32(32*i + bits.TrailingZeros32(w))
+			to = append(to, c, c+1, c+0.75)
+			most--
+		}
+	}
+	return to
 }
 
 // fill writes the next row.

@@ -16,7 +16,7 @@ func TestOracleCatchesDefects(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := o.check(x.e, x.f.as("kernel"), x.f.without().as("plain walk")); err != nil {
+		if err := o.check(x.e, oracleRows, x.f.as("kernel"), x.f.with("plain").as("plain walk")); err != nil {
 			t.Fatalf("%s without a defect: %v", name, err)
 		}
 		for _, d := range []struct {
@@ -44,10 +44,10 @@ func TestOracleCatchesDefects(t *testing.T) {
 				bad := x.e.clone()
 				d.plant(&bad.trees[i], n)
 				f := newForest(bad, x.f.table.family)
-				if err := o.check(x.e, f.as("kernel")); err == nil || !strings.Contains(err.Error(), "kernel scores") {
+				if err := o.check(x.e, oracleRows, f.as("kernel")); err == nil || !strings.Contains(err.Error(), "kernel scores") {
 					t.Errorf("%s, tree %d node %d, %s: kernel not caught: %v", name, i, n, d.name, err)
 				}
-				if err := o.check(x.e, f.without().as("plain walk")); err == nil {
+				if err := o.check(x.e, oracleRows, f.with("plain").as("plain walk")); err == nil {
 					t.Errorf("%s, tree %d node %d, %s: plain walk not caught", name, i, n, d.name)
 				}
 				if planted == 3 {
@@ -86,13 +86,13 @@ func (e *ensemble) clone() *ensemble {
 func TestOracleRowsReachTheLeaves(t *testing.T) {
 	f := func(t *testing.T, s *shared) {
 		g := newRowMaker(s.e)
-		v, leaf := make([]float32, len(s.e.names)), make([]uint32, len(s.e.trees))
+		v, leaf := make([]float32, len(s.e.names)), make([]uint16, len(s.e.trees))
 		seen := make([]bool, len(s.f.table.rows))
 		for range oracleRows {
 			g.fill(v)
-			s.f.plain.walk(leaf, v)
-			for _, i := range leaf {
-				seen[i] = true
+			s.f.plain.leaves(leaf, nil, v)
+			for i, l := range leaf {
+				seen[s.f.table.first[i]+uint32(l)] = true
 			}
 		}
 		reached := 0

@@ -17,9 +17,8 @@ const (
 	MaxTrees       = 100_000
 	MaxLeaves      = 4_096 // per tree
 	MaxDepth       = 256
-	MaxFeatures    = 4_096
+	MaxFeatures    = 1 << 15
 	maxAllLeaves   = 1 << 20
-	maxLeafValue   = 1e4 // a log-odds: e^20 to one is already certainty
 	maxNameBytes   = 256
 	maxQuotedBytes = 60
 )
@@ -49,6 +48,10 @@ type tree struct {
 	left, right []int32
 	leaf        []float64
 	count       []float64 // training rows by leaf; nil where not written
+	// categories is nil in a tree without categorical splits. Elsewhere it holds by
+	// node the bits of the categories that go left, 32 to a word, and nil for a
+	// numeric split.
+	categories [][]uint32
 }
 
 // ensemble is a parsed text. Every tree is one: each node and leaf is reached
@@ -56,9 +59,15 @@ type tree struct {
 type ensemble struct {
 	names    []string // of the features, by index
 	nameLine int
-	version  string  // v2, v3 or v4
-	sigmoid  float64 // probability = 1/(1+exp(-sigmoid*raw))
-	trees    []tree
+	version  string // v2, v3 or v4
+	boosting string // one of boostings
+	average  bool   // it predicts the mean of its trees: a random forest
+
+	objective     string // as written
+	objectiveLine int
+	sigmoid       float64 // probability = 1/(1+exp(-sigmoid*score)); 0 where the score is no log-odds
+
+	trees []tree
 }
 
 // parser reads lines; line and start belong to the last one read.
@@ -67,7 +76,15 @@ type parser struct {
 	pos   int
 	start int
 	line  int
+
+	use []uint8 // by feature: whether the splits so far compare it, or look it up
 }
+
+// uses of a feature.
+const (
+	asNumber   = 1
+	asCategory = 2
+)
 
 func (p *parser) fail(format string, args ...any) error {
 	return &ParseError{Line: p.line, Reason: fmt.Sprintf(format, args...)}
@@ -88,7 +105,7 @@ func (p *parser) next() (string, bool) {
 	return string(s), true
 }
 
-// parse reads a LightGBM text model of one binary class, versions v2, v3 and v4
+// parse reads a LightGBM text model of one score a row, versions v2, v3 and v4
 // (LightGBM src/boosting/gbdt_model_text.cpp, src/io/tree.cpp). What it does not
 // know, it refuses with a *ParseError.
 func parse(text []byte) (*ensemble, error) {
@@ -101,33 +118,45 @@ func parse(text []byte) (*ensemble, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.use = make([]uint8, len(e.names))
+	if err := p.trees(e, sizes); err != nil {
+		return nil, err
+	}
+	if err := p.tail(e); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// trees reads up to "end of trees".
+func (p *parser) trees(e *ensemble, sizes []int) error {
 	due := p.pos // where the next tree must begin
 	leaves := 0
 	for i := 0; ; {
 		s, ok := p.next()
 		switch {
 		case !ok:
-			return nil, p.fail("text ends before \"end of trees\"")
+			return p.fail("text ends before \"end of trees\"")
 		case s == "":
 			continue
 		case p.start != due:
-			return nil, p.fail("tree_sizes puts tree %d at byte %d, this is byte %d", i, due, p.start)
+			return p.fail("tree_sizes puts tree %d at byte %d, this is byte %d", i, due, p.start)
 		case s == "end of trees" && i == len(sizes):
-			return e, nil
+			return nil
 		case s == "end of trees":
-			return nil, p.fail("end of trees after %d of %d trees", i, len(sizes))
+			return p.fail("end of trees after %d of %d trees", i, len(sizes))
 		case i == len(sizes):
-			return nil, p.fail("want \"end of trees\" after %d trees, got %s", i, quote(s))
+			return p.fail("want \"end of trees\" after %d trees, got %s", i, quote(s))
 		case s != "Tree="+strconv.Itoa(i):
-			return nil, p.fail("want \"Tree=%d\", got %s", i, quote(s))
+			return p.fail("want \"Tree=%d\", got %s", i, quote(s))
 		}
-		t, err := p.tree(i, len(e.names))
+		t, err := p.tree(i, e)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		e.trees = append(e.trees, t)
 		if leaves += len(t.leaf); leaves > maxAllLeaves {
-			return nil, p.fail("more than %d leaves", maxAllLeaves)
+			return p.fail("more than %d leaves", maxAllLeaves)
 		}
 		due += sizes[i]
 		i++
@@ -157,9 +186,11 @@ func (p *parser) header(e *ensemble) ([]int, error) {
 			return nil, f[k].fail("%s is %s, not 1: one class, one tree a round", k, quote(f[k].text))
 		}
 	}
-	if v, ok := f["average_output"]; ok {
-		return nil, v.fail("average_output: a random forest's mean is not a log-odds")
+	e.boosting = "gbdt" // unless the parameters at the end name another
+	if _, e.average = f["average_output"]; e.average {
+		e.boosting = "rf"
 	}
+	e.objective, e.objectiveLine = f["objective"].text, f["objective"].line
 	if e.sigmoid, err = f["objective"].objective(); err != nil {
 		return nil, err
 	}
@@ -167,6 +198,13 @@ func (p *parser) header(e *ensemble) ([]int, error) {
 		return nil, err
 	}
 	e.nameLine = f["feature_names"].line
+	for _, k := range [...]string{"feature_infos", "monotone_constraints"} {
+		if v, ok := f[k]; ok {
+			if _, err := v.list(len(e.names)); err != nil {
+				return nil, err
+			}
+		}
+	}
 	return treeSizes(f["tree_sizes"], len(p.text))
 }
 
@@ -187,7 +225,7 @@ var (
 		"average_output", "feature_names", "monotone_constraints", "feature_infos", "tree_sizes"}
 	treeKeys = []string{"num_leaves", "num_cat", "split_feature", "split_gain", "threshold", "decision_type", "left_child",
 		"right_child", "leaf_value", "leaf_weight", "leaf_count", "internal_value", "internal_weight", "internal_count",
-		"is_linear", "shrinkage"}
+		"cat_boundaries", "cat_threshold", "is_linear", "shrinkage"}
 	linearKeys = []string{"leaf_const", "num_features", "leaf_features", "leaf_coeff"}
 )
 
@@ -204,12 +242,10 @@ func (p *parser) fields(keys []string) (map[string]field, error) {
 		}
 		k, v, eq := strings.Cut(s, "=")
 		switch {
-		case !eq && k != "average_output":
-			return nil, p.fail("want key=value, got %s", quote(s))
+		case eq == (k == "average_output"):
+			return nil, p.fail("want key=value, or average_output alone, got %s", quote(s))
 		case slices.Contains(linearKeys, k):
 			return nil, p.fail("%s: linear trees are refused", k)
-		case k == "cat_boundaries" || k == "cat_threshold":
-			return nil, p.fail("%s: categorical splits are refused: every feature of the schema is a number", k)
 		case !slices.Contains(keys, k):
 			return nil, p.fail("unknown key %s", quote(k))
 		}
@@ -218,19 +254,6 @@ func (p *parser) fields(keys []string) (map[string]field, error) {
 		}
 		m[k] = field{p.line, k, v}
 	}
-}
-
-// objective accepts "binary sigmoid:<positive number>" alone.
-func (f field) objective() (float64, error) {
-	s, ok := strings.CutPrefix(f.text, "binary sigmoid:")
-	if !ok {
-		return 0, f.fail("objective %s is not \"binary sigmoid:<number>\"", quote(f.text))
-	}
-	v, err := number(s)
-	if err != nil || v <= 0 || v > 1000 {
-		return 0, f.fail("objective: sigmoid %s is not a number above 0", quote(s))
-	}
-	return v, nil
 }
 
 func featureNames(f, highest field) ([]string, error) {

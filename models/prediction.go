@@ -6,7 +6,7 @@ import "github.com/waryauth/wary/features"
 const NoFeature = 1<<16 - 1
 
 // Prediction is what a model says of one vector, and the memory in which it works
-// that out. The caller owns it; it is large (about 10 KB): keep it and hand on a
+// that out. The caller owns it; it has some 1.4 KB: keep it and hand on a
 // pointer. The zero value is ready. Predict writes every exported field; Top says
 // NoFeature until Explain is asked.
 type Prediction struct {

@@ -28,10 +28,21 @@ func (m *Model) Save(dir string) error {
 	z := gzip.NewWriter(&packed)
 	_, err = z.Write(m.text)
 	err = errors.Join(err, z.Close(),
-		os.WriteFile(filepath.Join(tmp, GzipFile), packed.Bytes(), 0o600),
-		os.WriteFile(filepath.Join(tmp, CardFile), m.cardText, 0o600))
+		writeSynced(filepath.Join(tmp, GzipFile), packed.Bytes()),
+		writeSynced(filepath.Join(tmp, CardFile), m.cardText))
 	if err != nil {
 		return err
 	}
 	return os.Rename(tmp, final)
+}
+
+// writeSynced writes a file that is on disk when it returns: of a folder that was
+// renamed into its place, a loss of power leaves no half.
+func writeSynced(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close())
 }

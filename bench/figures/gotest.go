@@ -80,28 +80,6 @@ func decode(ctx context.Context, r *run) (map[string]float64, error) {
 	return map[string]float64{"decode_vs_encoding_json": ratio(std.ns, own.ns), "decode_allocations": own.allocations}, nil
 }
 
-// model takes one row through the model's kernel and through leaves, with the
-// shared models where they are there.
-func model(ctx context.Context, r *run) (map[string]float64, error) {
-	t, err := timings(ctx, r, "^BenchmarkKernel$/.*/^(leaves|kernel)$", "./models")
-	if err != nil {
-		return nil, err
-	}
-	values := map[string]float64{}
-	for _, name := range []string{"300x31x120", "500x63x200"} {
-		own, ok := t["Kernel/"+name+"/kernel"]
-		peer := t["Kernel/"+name+"/leaves"]
-		if !ok || peer.ns == 0 {
-			r.note("model: %s is not here", name)
-			continue
-		}
-		r.note("model %s: %.2f us a row, leaves %.2f us", name, own.ns/1e3, peer.ns/1e3)
-		values["model_"+name+"_vs_leaves"] = ratio(peer.ns, own.ns)
-		values["model_allocations"] = max(values["model_allocations"], own.allocations)
-	}
-	return values, nil
-}
-
 // kills runs the journal's own test, which kills a writer 200 times, and a control
 // that acknowledges before it writes.
 func kills(ctx context.Context, r *run) (map[string]float64, error) {

@@ -3,7 +3,8 @@
 // It measures everything in one run and prints a line a figure: name, value, goal,
 // and ok or short, separated by tabs. A figure that nothing here can measure yet
 // has the value none and is short. A whole run also writes bench/figures.tsv, with
-// the processor and what the ratios were made of in comments.
+// the processor and what the ratios were made of in comments, and the tables of
+// docs/models-figures.md.
 //
 // It runs itself again for every server and client, so that each is a process with
 // a core of its own, and runs go test for what only a package's own benchmarks
@@ -28,7 +29,7 @@ func main() {
 }
 
 // longest bounds a run: children and tests end with it.
-const longest = 10 * time.Minute
+const longest = 20 * time.Minute
 
 func start(args []string) error {
 	if len(args) > 0 && args[0] == childCommand {
@@ -40,7 +41,11 @@ func start(args []string) error {
 	fs.BoolVar(&r.quick, "quick", false, "fewer and shorter rounds; figures.tsv is left alone")
 	fs.StringVar(&r.geo, "geo", "data/geo", "folder of the geo files, used where they are there")
 	fs.StringVar(&r.profile, "profile", "", "write a processor profile of the score API under load over loopback")
+	page := fs.Bool("page", false, "measure nothing: bring the tables of "+modelsPage+" up to date with "+figuresFile)
 	_ = fs.Parse(args) // exits
+	if *page {
+		return writePage(modelsPage, figuresFile)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, longest)
@@ -70,5 +75,8 @@ func start(args []string) error {
 	if r.only != "" || r.quick {
 		return nil
 	}
-	return r.write("bench/figures.tsv")
+	if err := r.write(figuresFile); err != nil {
+		return err
+	}
+	return writePage(modelsPage, figuresFile)
 }

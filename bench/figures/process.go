@@ -117,6 +117,10 @@ func child(args []string) error {
 		return insideChild(args[1:])
 	case "state":
 		return stateChild(args[1:])
+	case "trial":
+		return trialChild(args[1:])
+	case "walk":
+		return walkChild(args[1:])
 	}
 	return fmt.Errorf("there is no child %q", args[0])
 }

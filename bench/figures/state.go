@@ -32,9 +32,6 @@ func stateChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	var empty, full runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&empty)
 	s := history.New(history.Options{MaxEntities: 2 * entities}) // each kind has its share of the room
 	h := features.NewHasher(1, 2)
 	of := func(st history.Stats) int { return st.Users + st.Shared + st.Pairs + st.Values }
@@ -50,8 +47,6 @@ func stateChild(args []string) error {
 			s.Succeed(&t)
 		}
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&full)
 	held := s.Len()
 	forced := time.Hour
 	for range 5 {
@@ -69,7 +64,7 @@ func stateChild(args []string) error {
 	}
 	each := float64((used() - before).Nanoseconds()) / float64(folds)
 	fmt.Printf("# state: %d entities, %d evicted, %.0f attempts folded per second and core (attempt and success)\n", of(held), held.Evicted, 1e9/each)
-	fmt.Println("state_bytes_per_entity", float64(full.HeapAlloc-empty.HeapAlloc)/float64(of(held)))
+	fmt.Println("state_bytes_per_entity", float64(held.Bytes)/float64(of(held)))
 	if entities == 1_000_000 {
 		fmt.Println("forced_gc_ms_at_1000000_entities", float64(forced.Microseconds())/1e3)
 	}

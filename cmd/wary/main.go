@@ -81,9 +81,9 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	c.AddCommand(
-		tourCommand(), scoreCommand(), feedbackCommand(), decisionCommand(), loadCommand(),
+		tourCommand(), scoreCommand(), feedbackCommand(), decisionCommand(), explainCommand(), loadCommand(),
 		replayCommand(), verifyCommand(), simulateCommand(), trainCommand(), evaluateCommand(),
-		geoCommand(), policyCommand(), keyCommand(),
+		modelCommand(), geoCommand(), policyCommand(), keyCommand(),
 	)
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%v", err) })
 	for _, group := range c.Commands() {

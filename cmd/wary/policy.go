@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waryauth/wary/engine"
-	"github.com/waryauth/wary/engine/scoreapi"
 )
 
 func policyCommand() *cobra.Command {
@@ -39,30 +38,5 @@ func policyCommand() *cobra.Command {
 			},
 		},
 	)
-	return cmd
-}
-
-func keyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "Make keys for callers"}
-	var rights []string
-	create := &cobra.Command{
-		Use:   "new NAME",
-		Short: "Make a key for a caller",
-		Long: "Prints the row for the daemon's file of keys to standard output, and the key itself to standard error.\n" +
-			"The key is shown once; only its SHA-256 is kept.",
-		Example: "  wary key new auth-server --rights score,feedback >> keys.yaml",
-		Args:    needs("NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			key, row, err := scoreapi.NewKey(args[0], rights)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(cmd.ErrOrStderr(), key)
-			_, err = fmt.Fprint(cmd.OutOrStdout(), row)
-			return err
-		},
-	}
-	create.Flags().StringSliceVar(&rights, "rights", []string{"score", "feedback", "read"}, "what the caller may do: score, feedback, read")
-	cmd.AddCommand(create)
 	return cmd
 }

@@ -69,6 +69,27 @@ type answer struct {
 		Version, Digest string
 	} `json:"model"`
 	Degraded []string `json:"degraded"`
+	Explain  struct {
+		Counterfactual *counterfactual
+	}
+}
+
+// counterfactual says what of an attempt that is as usual would have made it an allow.
+type counterfactual struct {
+	Families []string
+	Risk     struct {
+		Probability float64
+		Points      int
+		Level       string
+	}
+	Because string
+}
+
+func (c *counterfactual) String() string {
+	if len(c.Families) == 0 {
+		return "nothing usual would have made it an allow: " + c.Because
+	}
+	return fmt.Sprintf("with %s as is usual for this user: ALLOW, risk %d (%s, probability %.3g)", strings.Join(c.Families, " and "), c.Risk.Points, c.Risk.Level, c.Risk.Probability)
 }
 
 // print writes an answer for a person.
@@ -96,6 +117,9 @@ func (a *answer) print(w io.Writer, timing string) {
 	}
 	if a.StepUp != nil {
 		fmt.Fprintf(w, "  first prove %s\n", strings.Join(slices.Concat(a.StepUp.ACRValues, a.StepUp.AMR), " or "))
+	}
+	if c := a.Explain.Counterfactual; c != nil {
+		fmt.Fprintln(w, " ", c)
 	}
 	if len(a.Degraded) > 0 {
 		fmt.Fprintf(w, "  degraded  %s\n", strings.Join(a.Degraded, " "))
@@ -136,7 +160,7 @@ func scoreCommand() *cobra.Command {
 	c.flags(cmd)
 	out.flag(cmd)
 	cmd.Flags().BoolVar(&evaluate, "evaluate", false, "ask without being remembered")
-	cmd.Flags().BoolVar(&explain, "explain", false, "with the whole vector (implies --evaluate)")
+	cmd.Flags().BoolVar(&explain, "explain", false, "with the whole vector, and what as usual would have made it an allow (implies --evaluate)")
 	return cmd
 }
 
@@ -273,6 +297,10 @@ func printReceipt(w io.Writer, body []byte) error {
 			Logged, Kind, Value, Source, Note string
 			DecisionID                        string `json:"decision_id"`
 		}
+		Challenger *struct {
+			Version, Decision string
+			Risk              struct{ Points int }
+		}
 		Vector map[string]*float64
 	}
 	if err := json.Unmarshal(body, &r); err != nil {
@@ -280,6 +308,9 @@ func printReceipt(w io.Writer, body []byte) error {
 	}
 	fmt.Fprintf(w, "%s  logged %s\n", r.DecisionID, r.Logged)
 	r.print(w, "")
+	if c := r.Challenger; c != nil {
+		fmt.Fprintf(w, "  challenger %s would have said %s, risk %d\n", c.Version, c.Decision, c.Risk.Points)
+	}
 	for _, s := range r.Said {
 		line := fmt.Sprintf("  said %s  %s %s by %s  %s", s.Logged, s.Kind, s.Value, s.Source, s.Note)
 		if s.Kind == "resumed" {

@@ -18,6 +18,7 @@ import (
 	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/engine/scoreapi"
 	"github.com/waryauth/wary/models"
+	"github.com/waryauth/wary/models/modeltest"
 	"github.com/waryauth/wary/signals/geoip"
 )
 
@@ -25,25 +26,27 @@ import (
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"wary": main}) }
 
 // TestScripts runs the sessions in testdata. Besides the commands of testscript
-// they have serve, flip, grab, exits and secret.
+// they have serve, flip, grab, exits, secret and stump.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("WARY_SERVER", "http://127.0.0.1:1") // nobody's
-			return nil
+			fixtures, err := filepath.Abs(filepath.Join("..", "..", "models", "testdata"))
+			e.Setenv("MODELS", fixtures)
+			return err
 		},
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "flip": flip, "grab": grab, "exits": exits, "secret": secret},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "flip": flip, "grab": grab, "exits": exits, "secret": secret, "stump": stump},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
 }
 
-// serve DATA [keys=FILE] [geo] starts a daemon on loopback, whose address it
+// serve DATA [keys=FILE] [challenger=FOLDER] [geo] starts a daemon on loopback, whose address it
 // puts into $ADDRESS and $WARY_SERVER.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: serve DATA [keys=FILE] [geo]")
+		ts.Fatalf("usage: serve DATA [keys=FILE] [challenger=FOLDER] [geo]")
 	}
 	data := ts.MkAbs(args[0])
 	model, err := models.Baseline()
@@ -53,6 +56,9 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	for _, a := range args[1:] {
 		if path, ok := strings.CutPrefix(a, "keys="); ok {
 			keys, err = scoreapi.ParseKeys([]byte(ts.ReadFile(path)))
+			ts.Check(err)
+		} else if dir, ok := strings.CutPrefix(a, "challenger="); ok {
+			o.Challenger, err = models.LoadDir(ts.MkAbs(dir))
 			ts.Check(err)
 		} else if a == "geo" {
 			o.Locator, err = geoip.Open(tourFiles(ts))
@@ -158,6 +164,22 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(got) != args[0] {
 		ts.Fatalf("%v ended with %d, want %s", args[1:], got, args[0])
 	}
+}
+
+// stump FOLDER VERSION LOW HIGH writes a small model whose log-odds are LOW where the
+// first feature is missing, and HIGH above one half.
+func stump(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: stump FOLDER VERSION LOW HIGH")
+	}
+	low, err := strconv.ParseFloat(args[2], 64)
+	ts.Check(err)
+	high, err := strconv.ParseFloat(args[3], 64)
+	ts.Check(err)
+	text, card := modeltest.Stump(args[1], 0, 0.5, low, high)
+	dir := ts.MkAbs(args[0])
+	ts.Check(errors.Join(os.MkdirAll(dir, 0o700),
+		os.WriteFile(filepath.Join(dir, models.TextFile), text, 0o600), os.WriteFile(filepath.Join(dir, models.CardFile), card, 0o600)))
 }
 
 // secret NAME FILE puts the text of a file into a variable, as $(cat FILE) would.

@@ -3,29 +3,36 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/waryauth/wary/bench/population"
+	"github.com/waryauth/wary/bench/population/baseline"
 	"github.com/waryauth/wary/engine/scoreapi"
 )
 
 func simulateCommand() *cobra.Command {
 	var o population.Options
-	var start string
+	var start, table string
 	var most int
 	var truth bool
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Print attempts of a simulated population, one JSON document a line",
 		Long: "The same flags print the same attempts. With --truth each line is {\"truth\": …, \"attempt\": …}: who made it, whether it is\n" +
-			"fraud, of which family and campaign.",
+			"fraud, of which family and campaign. With --export their vectors are written as Parquet instead, as `wary train --export`\n" +
+			"writes those it trains on: a float column for each feature, label (1: fraud), weight, slice (by time) and time.",
 		Example: "  wary simulate --users 100 --days 7 --attempts 1 | wary score - --evaluate",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Users < 0 || o.Days < 0 || most < 0 {
 				return misused(cmd, "--users, --days and --attempts must not be negative")
+			}
+			if truth && table != "" {
+				return misused(cmd, "--truth and --export do not go together: a table always tells who is fraud")
 			}
 			if start != "" {
 				var err error
@@ -33,29 +40,16 @@ func simulateCommand() *cobra.Command {
 					return misused(cmd, "--start: %q is no day such as 2026-06-01", start)
 				}
 			}
-			w := bufio.NewWriter(cmd.OutOrStdout())
-			var line []byte
-			n := 0
-			for l := range population.New(o).Attempts() {
-				if err := cmd.Context().Err(); err != nil {
-					return err
-				}
-				line = line[:0]
-				if truth {
-					line = appendTruth(line, &l)
-				}
-				line = scoreapi.AppendAttempt(line, &l.Attempt)
-				if truth {
-					line = append(line, '}')
-				}
-				if _, err := w.Write(append(line, '\n')); err != nil {
-					return err
-				}
-				if n++; n == most {
-					break
-				}
+			if table == "" {
+				return printAttempts(cmd, o, most, truth)
 			}
-			return w.Flush()
+			return writeWhole(table, func(w io.Writer) error {
+				n, err := baseline.ExportSimulation(cmd.Context(), o, most, w)
+				if err == nil {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: %d attempts\n", table, n)
+				}
+				return err
+			})
 		},
 	}
 	fs := cmd.Flags()
@@ -65,7 +59,35 @@ func simulateCommand() *cobra.Command {
 	fs.StringVar(&start, "start", "", "first day (YYYY-MM-DD)")
 	fs.IntVar(&most, "attempts", 0, "stop after so many; 0 is all")
 	fs.BoolVar(&truth, "truth", false, "with the truth about each")
+	fs.StringVar(&table, "export", "", "file to write their vectors to, as Parquet")
 	return cmd
+}
+
+// printAttempts prints the attempts of a simulation, or the first most.
+func printAttempts(cmd *cobra.Command, o population.Options, most int, truth bool) error {
+	w := bufio.NewWriter(cmd.OutOrStdout())
+	var line []byte
+	n := 0
+	for l := range population.New(o).Attempts() {
+		if err := cmd.Context().Err(); err != nil {
+			return err
+		}
+		line = line[:0]
+		if truth {
+			line = appendTruth(line, &l)
+		}
+		line = scoreapi.AppendAttempt(line, &l.Attempt)
+		if truth {
+			line = append(line, '}')
+		}
+		if _, err := w.Write(append(line, '\n')); err != nil {
+			return err
+		}
+		if n++; n == most {
+			break
+		}
+	}
+	return w.Flush()
 }
 
 func appendTruth(dst []byte, l *population.Labelled) []byte {

@@ -85,6 +85,9 @@ func (t *tour) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.why(ctx, t.abroad(time.Now())); err != nil {
+		return err
+	}
 	if err := t.stuffing(ctx); err != nil {
 		return err
 	}
@@ -181,6 +184,22 @@ func (t *tour) tell(ctx context.Context, story string, a signals.Attempt, differ
 		fmt.Fprintln(t.w, "  NOT AS TOLD: expected", want)
 	}
 	return got, nil
+}
+
+// why asks, and remembers nothing, what as usual would have made an attempt an allow.
+func (t *tour) why(ctx context.Context, a signals.Attempt) error {
+	res, err := t.client.post(ctx, "/v1/evaluate?explain=1", scoreapi.AppendAttempt(nil, &a))
+	if err != nil {
+		return err
+	}
+	var got answer
+	if err := json.Unmarshal(res.body, &got); err != nil {
+		return err
+	}
+	if c := got.Explain.Counterfactual; c != nil && len(c.Families) > 0 {
+		fmt.Fprintln(t.w, " ", c)
+	}
+	return nil
 }
 
 // stuffing tries stolen passwords for many users from one hosting address, and

@@ -46,8 +46,14 @@ type Config struct {
 	} `yaml:"geo"`
 
 	Proxies string `yaml:"proxies" default:"" doc:"Trusted proxies in CIDR notation, separated by commas. Only behind these is network.forwarded_for believed."`
-	Model   string `yaml:"model" default:"" doc:"Folder of a model (model.txt, card.json). Without it the embedded baseline."`
+	Model   string `yaml:"model" default:"" doc:"Folder of one model (model.txt, card.json) that serves until the next start, whatever models.dir names."`
 	Policy  string `yaml:"policy" default:"" doc:"File of the policy. Without it the embedded default. Read again on SIGHUP."`
+
+	Models struct {
+		Dir   string        `yaml:"dir" default:"" doc:"Folder of models, of which serving.json names champion and challenger: see docs/models.md. Without it DATA/models. Where nobody is named, the embedded baseline decides."`
+		Keys  string        `yaml:"keys" default:"" doc:"Public keys that sign models, made with 'wary key model', separated by commas. With any, a model that none of them signed is refused."`
+		Every time.Duration `yaml:"every" default:"10s" doc:"How often the folder is looked at for a change. It is also read again on SIGHUP."`
+	} `yaml:"models"`
 
 	Journal struct {
 		SegmentMiB int           `yaml:"segment_mib" default:"64" doc:"Size of a file of the log."`
@@ -235,6 +241,9 @@ func (c *Config) validate() []error {
 		fail("node: %d is not in 0..65535", c.Node)
 	}
 	c.validateListeners(fail)
+	if c.Model != "" && c.Models.Dir != "" {
+		fail("model: one model, or models.dir, a folder of them: not both")
+	}
 	if c.Journal.Sync != "none" && c.Journal.Sync != "group" {
 		fail("journal.sync: %q is neither none nor group", c.Journal.Sync)
 	}
@@ -259,7 +268,7 @@ func (c *Config) validate() []error {
 	for _, d := range [...]struct {
 		path  string
 		value time.Duration
-	}{{"geo.every", c.Geo.Every}, {"state.snapshot_every", c.State.SnapshotEvery}, {"attempts.retry_window", c.Attempts.RetryWindow}} {
+	}{{"geo.every", c.Geo.Every}, {"models.every", c.Models.Every}, {"state.snapshot_every", c.State.SnapshotEvery}, {"attempts.retry_window", c.Attempts.RetryWindow}} {
 		if d.value < time.Second {
 			fail("%s: %v is less than a second", d.path, d.value)
 		}

@@ -39,7 +39,10 @@ type daemon struct {
 	log      *slog.Logger
 	geo      *geoip.Database
 	engine   *engine.Engine
-	gauges   *metrics.Set // of this engine; counters are the process's
+	registry *models.Registry // nil where one model is pinned
+	swapping sync.Mutex       // one look at the registry at a time
+	told     string           // the refusal that was told last
+	gauges   *metrics.Set     // of this engine; counters are the process's
 	api      *scoreapi.Server
 	listener net.Listener // of api
 	tls      atomic.Pointer[tls.Config]
@@ -53,7 +56,7 @@ type daemon struct {
 // parts are what the configuration names, read and checked.
 type parts struct {
 	policy  *engine.Policy
-	model   *models.Model
+	models  shelf
 	keys    *scoreapi.Keys
 	proxies signals.Proxies
 	geo     *geoip.Database
@@ -64,7 +67,7 @@ type parts struct {
 func read(c *Config) (p parts, err error) {
 	var wrong [6]error
 	p.policy, wrong[0] = readPolicy(c.Policy)
-	p.model, wrong[1] = readModel(c.Model)
+	p.models, wrong[1] = readModels(c)
 	p.keys, wrong[2] = readKeys(c.Score.Keys)
 	p.proxies, wrong[3] = signals.ParseProxies(split(c.Proxies))
 	p.tls, wrong[4] = readTLS(c)
@@ -95,17 +98,6 @@ func readPolicy(path string) (*engine.Policy, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil
-}
-
-func readModel(dir string) (*models.Model, error) {
-	if dir == "" {
-		return models.Baseline()
-	}
-	m, err := models.LoadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("model: %w", err)
-	}
-	return m, nil
 }
 
 func readKeys(path string) (*scoreapi.Keys, error) {
@@ -190,10 +182,11 @@ func check(c *Config, w io.Writer) error {
 		_, bad := readSecret(c.Data)
 		err = errors.Join(err, bad)
 	}
-	if err != nil {
+	if err = errors.Join(err, p.models.refused); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "policy   version %d, %s\nmodel    %s, %s\n", p.policy.Version, p.policy.Digest, p.model.Version(), p.model.Digest())
+	fmt.Fprintf(w, "policy   version %d, %s\n", p.policy.Version, p.policy.Digest)
+	p.models.print(w)
 	for _, f := range p.geo.Describe() {
 		fmt.Fprintf(w, "geo      %s: %s\n", f.Path, f.Type)
 	}
@@ -220,7 +213,8 @@ func start(c *Config, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.geo = p.geo
+	d.geo, d.registry = p.geo, p.models.registry
+	d.tellModels(p.models.refused)
 	if len(p.geo.Describe()) == 0 {
 		log.Warn("no geo files: decisions say degraded: geo", "dir", c.Geo.Dir)
 	}
@@ -231,7 +225,7 @@ func start(c *Config, log *slog.Logger) (_ *daemon, err error) {
 		return nil, errors.Join(err, d.engine.Close())
 	}
 	d.ready.Store(true)
-	log.Info("ready", "score", d.score.String(), "operators", d.operators.String(), "model", p.model.Version(), "policy", p.policy.Version)
+	log.Info("ready", "score", d.score.String(), "operators", d.operators.String(), "model", d.engine.Model().Version(), "policy", p.policy.Version)
 	return d, nil
 }
 
@@ -245,7 +239,8 @@ func (d *daemon) openEngine(p *parts) error {
 		return fmt.Errorf("secret: %w", err)
 	}
 	d.engine, err = engine.Open(c.Data, engine.Options{
-		Secret: secret, Node: uint16(c.Node), Locator: p.geo, Proxies: p.proxies, Model: p.model, Policy: p.policy,
+		Secret: secret, Node: uint16(c.Node), Locator: p.geo, Proxies: p.proxies,
+		Model: p.models.serving.Champion, Challenger: p.models.serving.Challenger, Policy: p.policy,
 		RetryWindow: c.Attempts.RetryWindow, RetryEntries: c.Attempts.RetryEntries, GreatestAge: c.Attempts.GreatestAge, MaxEntities: c.State.MaxEntities,
 		Journal: journalOptions(c),
 	})
@@ -282,12 +277,13 @@ func (d *daemon) startAPI(p *parts) error {
 
 // run serves until it is told to stop, then stops in reverse order: open
 // requests end, memory is written to disk, the log is closed. What comes through
-// again makes it read policy, keys and certificates again.
+// again makes it read policy, models, keys and certificates again.
 func (d *daemon) run(stop context.Context, again <-chan os.Signal) error {
 	background, cancel := context.WithCancel(stop)
 	defer cancel()
 	var working sync.WaitGroup
 	working.Go(func() { d.geo.Watch(background, d.c.Geo.Every, d.log) })
+	working.Go(func() { d.watchModels(background) })
 	working.Go(func() { d.keep(background) })
 	err := d.serve(stop, again)
 	d.ready.Store(false)
@@ -339,7 +335,7 @@ func (d *daemon) keep(ctx context.Context) {
 	}
 }
 
-// reload reads policy, keys and certificates again. Each is swapped on its own;
+// reload reads policy, models, keys and certificates again. Each is swapped on its own;
 // of one that is wrong it is said why, and the old one stays.
 func (d *daemon) reload() {
 	said := func(what string, err error) {
@@ -352,6 +348,7 @@ func (d *daemon) reload() {
 		err = d.engine.SetPolicy(p)
 	}
 	said("policy", err)
+	d.readModelsAgain()
 	k, err := readKeys(d.c.Score.Keys)
 	if err == nil {
 		d.api.SetKeys(k)
@@ -362,5 +359,5 @@ func (d *daemon) reload() {
 		d.tls.Store(c)
 	}
 	said("certificates", err)
-	d.log.Info("read again", "policy", d.engine.Policy().Version, "digest", d.engine.Policy().Digest)
+	d.log.Info("read again", "policy", d.engine.Policy().Version, "digest", d.engine.Policy().Digest, "model", d.engine.Model().Version())
 }

@@ -53,9 +53,12 @@ func (d *daemon) readyz(w http.ResponseWriter, _ *http.Request) {
 func (d *daemon) version(w http.ResponseWriter, _ *http.Request) {
 	out := map[string]any{"version": version, "go": runtime.Version(), "schema": features.Digest()}
 	if d.ready.Load() {
-		p, m := d.engine.Policy(), d.engine.Model()
+		p, s := d.engine.Policy(), d.engine.Models()
 		out["policy"] = map[string]any{"version": p.Version, "name": p.Name, "digest": p.Digest}
-		out["model"] = map[string]any{"version": m.Version(), "digest": m.Digest()}
+		out["model"] = map[string]any{"version": s.Champion.Version(), "digest": s.Champion.Digest()}
+		if s.Challenger != nil {
+			out["challenger"] = map[string]any{"version": s.Challenger.Version(), "digest": s.Challenger.Digest()}
+		}
 		out["geo"] = d.geo.Describe()
 	}
 	w.Header().Set("Content-Type", "application/json")

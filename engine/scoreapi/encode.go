@@ -28,13 +28,9 @@ func AppendDecision(dst []byte, d *engine.Decision, a *signals.Attempt) []byte {
 func appendVerdict(dst []byte, d *engine.Decision) []byte {
 	dst = append(dst, `,"decision":"`...)
 	dst = append(dst, engine.OutcomeNames[d.Outcome]...)
-	dst = append(dst, `","risk":{"probability":`...)
-	dst = appendFloat(dst, d.Probability, 64)
-	dst = append(dst, `,"points":`...)
-	dst = strconv.AppendUint(dst, uint64(d.Points), 10)
-	dst = append(dst, `,"level":"`...)
-	dst = append(dst, d.Level.String()...)
-	dst = append(dst, `"},"reasons":[`...)
+	dst = append(dst, `","risk":`...)
+	dst = appendRisk(dst, d.Probability, d.Points, d.Level)
+	dst = append(dst, `,"reasons":[`...)
 	for i := range d.Reasons {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -52,6 +48,16 @@ func appendVerdict(dst []byte, d *engine.Decision) []byte {
 	dst = append(dst, `,"max_age":`...)
 	dst = strconv.AppendInt(dst, int64(d.Challenge.MaxAge), 10)
 	return append(dst, '}')
+}
+
+func appendRisk(dst []byte, probability float64, points uint8, level engine.Level) []byte {
+	dst = append(dst, `{"probability":`...)
+	dst = appendFloat(dst, probability, 64)
+	dst = append(dst, `,"points":`...)
+	dst = strconv.AppendUint(dst, uint64(points), 10)
+	dst = append(dst, `,"level":"`...)
+	dst = append(dst, level.String()...)
+	return append(dst, `"}`...)
 }
 
 func appendReason(dst []byte, r *engine.Reason) []byte {
@@ -146,15 +152,36 @@ func appendProvenance(dst []byte, d *engine.Decision) []byte {
 	return append(dst, ']')
 }
 
-// AppendExplained appends the answer to an evaluation with the whole vector and
-// every family's contribution.
+// AppendExplained appends the answer to an evaluation with the whole vector, every
+// family's contribution and the counterfactual, where there is one.
 func AppendExplained(dst []byte, x *engine.Assessment) []byte {
 	dst = AppendDecision(dst, &x.Decision, &x.Attempt)
 	dst = append(dst[:len(dst)-1], `,"explain":{"vector":`...)
 	dst = appendVector(dst, &x.Vector)
 	dst = append(dst, `,"contributions":`...)
 	dst = appendContributions(dst, &x.Prediction.Contributions)
+	if x.Counterfactual != nil {
+		dst = append(dst, `,"counterfactual":`...)
+		dst = AppendCounterfactual(dst, x.Counterfactual)
+	}
 	return append(dst, "}}"...)
+}
+
+// AppendCounterfactual appends a counterfactual.
+func AppendCounterfactual(dst []byte, c *engine.Counterfactual) []byte {
+	dst = append(dst, `{"families":[`...)
+	for i, f := range c.Families {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, f.String())
+	}
+	if len(c.Families) == 0 {
+		dst = append(dst, `],"because":`...)
+		return append(appendString(dst, c.Because), '}')
+	}
+	dst = append(dst, `],"risk":`...)
+	return append(appendRisk(dst, c.Probability, c.Points, c.Level), '}')
 }
 
 // AppendReceipt appends a past decision and what was said of it since.
@@ -207,6 +234,9 @@ func AppendReceipt(dst []byte, r *engine.Receipt) []byte {
 	dst = appendVector(dst, &r.Vector)
 	dst = append(dst, `,"contributions":`...)
 	dst = appendContributions(dst, &r.Contributions)
+	if r.Shadow.Digest != "" {
+		dst = appendShadow(dst, &r.Shadow)
+	}
 	dst = append(dst, `,"taught":`...)
 	dst = strconv.AppendBool(dst, r.Taught)
 	dst = append(dst, `,"said":[`...)
@@ -217,6 +247,23 @@ func AppendReceipt(dst []byte, r *engine.Receipt) []byte {
 		dst = appendSaid(dst, &r.Said[i])
 	}
 	return append(dst, "]}"...)
+}
+
+// appendShadow appends what the challenger made of the attempt.
+func appendShadow(dst []byte, s *engine.Shadow) []byte {
+	dst = append(dst, `,"challenger":{"version":`...)
+	dst = appendString(dst, s.Version)
+	dst = append(dst, `,"digest":`...)
+	dst = appendString(dst, s.Digest)
+	dst = append(dst, `,"decision":"`...)
+	dst = append(dst, engine.OutcomeNames[s.Outcome]...)
+	dst = append(dst, `","risk":`...)
+	dst = appendRisk(dst, s.Probability, s.Points, s.Level)
+	dst = append(dst, `,"raw":`...)
+	dst = appendFloat(dst, s.Raw, 64)
+	dst = append(dst, `,"contributions":`...)
+	dst = appendContributions(dst, &s.Contributions)
+	return append(dst, '}')
 }
 
 func appendSaid(dst []byte, s *engine.Said) []byte {

@@ -1,6 +1,8 @@
 package scoreapi
 
 import (
+	"encoding/binary"
+	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -20,6 +22,8 @@ type shape[T any] struct {
 // belongs, which is also its type.
 type field[T any] struct {
 	name     string
+	start    uint64 // the name's first eight bytes, as they lie in memory
+	mask     uint64 // of start's bytes that are the name's
 	required bool
 
 	text  func(*T) *string
@@ -47,9 +51,13 @@ type field[T any] struct {
 func newShape[T any](fields ...field[T]) *shape[T] {
 	o := &shape[T]{fields: fields}
 	for i := range fields {
-		if fields[i].required {
+		f := &fields[i]
+		if f.required {
 			o.required |= 1 << i
 		}
+		var start [8]byte
+		f.start = binary.LittleEndian.Uint64(append(start[:0], f.name...)[:8:8])
+		f.mask = math.MaxUint64 >> (64 - 8*min(len(f.name), 8))
 	}
 	return o
 }
@@ -109,18 +117,19 @@ func members[T any](d *Decoder, t *T, o *shape[T]) {
 // members in the order of the contract and leave some out. It makes BenchmarkDecode
 // 1.4 times faster.
 func (o *shape[T]) find(d *Decoder, guess int) (i int, name string) {
-	if d.peek() == '"' {
+	if d.peek() == '"' && d.at+9 <= len(d.body) {
 		rest := d.text[d.at+1:]
+		start := binary.LittleEndian.Uint64(d.body[d.at+1:])
 		for i := guess; i < len(o.fields); i++ {
-			name := o.fields[i].name
-			if len(name) < len(rest) && rest[len(name)] == '"' && rest[:len(name)] == name {
-				d.path[d.depth-1].name = name
-				if d.at += len(name) + 2; d.at < len(d.text) && d.text[d.at] == ':' {
+			f := &o.fields[i]
+			if n := len(f.name); (start^f.start)&f.mask == 0 && n < len(rest) && rest[n] == '"' && (n <= 8 || rest[8:n] == f.name[8:]) {
+				d.path[d.depth-1].name = f.name
+				if d.at += n + 2; d.at < len(d.text) && d.text[d.at] == ':' {
 					d.at++
 				} else {
 					d.colon()
 				}
-				return i, name
+				return i, f.name
 			}
 		}
 	}

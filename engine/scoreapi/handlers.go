@@ -35,10 +35,11 @@ func (s *Server) evaluate(ctx *fasthttp.RequestCtx, j *job) *Problem {
 	if p := s.decode(ctx, j); p != nil {
 		return p
 	}
+	x.Explained = string(ctx.QueryArgs().Peek("explain")) == "1"
 	if err := s.o.Engine.Evaluate(x, s.o.Now()); err != nil {
 		return s.problemOf(err)
 	}
-	if string(ctx.QueryArgs().Peek("explain")) == "1" {
+	if x.Explained {
 		j.out = AppendExplained(j.out[:0], x)
 	} else {
 		j.out = AppendDecision(j.out[:0], &x.Decision, &x.Attempt)

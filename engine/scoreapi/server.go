@@ -165,10 +165,19 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 func (s *Server) timing(ctx *fasthttp.RequestCtx, start time.Time) {
 	took := s.o.Now().Sub(start)
 	var b [48]byte
-	h := strconv.AppendFloat(append(b[:0], "score;dur="...), float64(took.Microseconds())/1e3, 'f', 3, 64)
-	ctx.Response.Header.SetBytesV("Server-Timing", h)
+	ctx.Response.Header.SetCanonical(serverTiming, appendTiming(b[:0], took))
 	requestSeconds.Update(took.Seconds())
 	answered(ctx.Response.StatusCode())
+}
+
+var serverTiming = []byte("Server-Timing")
+
+// appendTiming appends a duration as Server-Timing has it: milliseconds, three digits
+// of a fraction.
+func appendTiming(b []byte, took time.Duration) []byte {
+	us := max(took.Microseconds(), 0)
+	b = strconv.AppendInt(append(b, "score;dur="...), us/1000, 10)
+	return append(b, '.', byte('0'+us/100%10), byte('0'+us/10%10), byte('0'+us%10))
 }
 
 // endpoint is one row of the routes.
@@ -194,6 +203,17 @@ const (
 	decisionsPath = "/v1/decisions/"
 )
 
+// exactly returns the endpoint whose path the request's target is, as it was sent:
+// nearly every one is, and need not be taken apart.
+func exactly(target []byte) *endpoint {
+	for i := range endpoints {
+		if e := &endpoints[i]; string(target) == e.path {
+			return e
+		}
+	}
+	return nil
+}
+
 func endpointOf(path []byte) *endpoint {
 	for i := range endpoints {
 		e := &endpoints[i]
@@ -217,7 +237,10 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, j *job, start time.Time) *Pr
 		ctx.SetConnectionClose()
 		return &Problem{Status: 400, Title: "Malformed request", Detail: "Content-Length and Transfer-Encoding stand together."}
 	}
-	e := endpointOf(ctx.Path())
+	e := exactly(ctx.Request.Header.RequestURI())
+	if e == nil {
+		e = endpointOf(ctx.Path())
+	}
 	if e == nil {
 		return &Problem{Status: 404, Title: "Not found", Detail: "There is no such resource. The contract is at /v1/openapi.json."}
 	}

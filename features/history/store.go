@@ -1,335 +1,167 @@
 // Package history answers: what is remembered of the entities of an attempt?
 //
 // A [Store] holds the records of users, of what users share (addresses, subnets,
-// autonomous systems, devices, fingerprints, clients), of pairs, and how often
+// autonomous systems, devices, fingerprints), of clients, of pairs, and how often
 // values came with a success. [Store.Recall] copies those of one attempt into a
 // profile; [Store.Attempt], [Store.Succeed] and [Store.Fail] fold a trace in.
 // They are the folds of the log: the same traces in the same order make the same
 // state bit for bit, and for all but one user's own records in any order.
 //
+// Records have fixed sizes and hold no pointer. They lie outside the collector's
+// memory where the system allows, in pages that are taken as they are needed;
+// nothing is ever moved to grow. An attempt touches some 14 records: what leads
+// to them and then they themselves are asked of memory all at once, before the
+// first is waited for.
+//
 // Memory is bounded: beyond its limit a new record takes the place of one that
-// was not used lately. What was evicted counts as never seen.
+// was not folded into lately. What was evicted counts as never seen. Which record
+// that is depends on the order of all folds of its shard: it is the same in a
+// store that folds the same traces in the same order, be it through a snapshot.
 package history
 
 import (
-	"sync"
 	"sync/atomic"
 	"unsafe"
 
 	"github.com/waryauth/wary/features"
 )
 
-const shards = 256
-
 // Options bound a Store.
 type Options struct {
 	// MaxEntities is how many records are kept, about, over all kinds; 0 is a
-	// million. Of 20, users may hold 5, shared entities 8, pairs 6 and values 1,
-	// so that a flood of addresses cannot push out users. A million, full, is
-	// about half a gigabyte.
+	// million. Of 200, users may hold 50, shared entities 78, clients 2, pairs 60
+	// and values 10, so that a flood of addresses cannot push out users. A million,
+	// full, is about 300 MB.
 	MaxEntities int
 }
 
-const defaultMaxEntities = 1_000_000
+const (
+	defaultMaxEntities = 1_000_000
+	mostEntities       = 1 << 29 // an entry's place has 28 bits
+)
 
 // Kinds of records.
 const (
 	users = iota
 	shared
+	clients
 	pairs
 	values
 	kinds
 )
 
-var parts = [kinds]int{users: 5, shared: 8, pairs: 6, values: 1}
+// Of 200 records, how many may be of a kind.
+var parts = [kinds]int{users: 50, shared: 78, clients: 2, pairs: 60, values: 10}
 
 // Store is the memory of one node. All methods are safe for concurrent use; each
 // holds at most one lock at a time. Who folds attempts of one user at once
 // decides their order.
 type Store struct {
-	shards [shards]shard
 	limits [kinds]int // records of a kind in a shard
-
-	totalsLock sync.Mutex
-	totals     features.Totals
-
-	evicted atomic.Uint64
+	memory atomic.Pointer[memory]
+	image  chan struct{} // holds a token while no image is out
 }
 
-// shard holds the records whose key begins with its number.
-type shard struct {
-	sync.Mutex
-	users  table[features.User]
-	shared table[features.Shared]
-	pairs  table[features.Pair]
-	values table[uint32] // successes with a value
-}
-
-// New returns an empty store.
+// New returns an empty store. It reserves room for all it may hold, of which the
+// system gives what is used.
 func New(o Options) *Store {
 	if o.MaxEntities <= 0 {
 		o.MaxEntities = defaultMaxEntities
 	}
-	s := &Store{}
+	s := &Store{image: make(chan struct{}, 1)}
 	for k, part := range parts {
-		s.limits[k] = max(o.MaxEntities/20*part/shards, 4)
+		s.limits[k] = max(min(o.MaxEntities, mostEntities)*part/(200*shards), 4)
 	}
+	s.memory.Store(newMemory(&s.limits))
+	s.image <- struct{}{}
 	return s
 }
 
-func (s *Store) lock(k features.Key) *shard {
-	sh := &s.shards[k>>56]
-	sh.Lock()
-	return sh
-}
-
 // Recall fills the profile with copies of the records of a trace. What does not
-// exist is zero.
+// exist is zero. It changes nothing, so it keeps no record from eviction.
 func (s *Store) Recall(p *features.Profile, t *features.Trace) {
-	if t.User == 0 {
-		p.User = features.User{}
-	} else {
-		sh := s.lock(t.User)
-		sh.users.copy(&p.User, t.User)
-		sh.Unlock()
-	}
-	s.recallShared(&p.Address, t.Address)
-	s.recallShared(&p.Subnet, t.Subnet)
-	s.recallShared(&p.ASN, t.ASN)
-	s.recallShared(&p.Device, t.Device)
-	s.recallShared(&p.Print, t.Fingerprint)
-	s.recallShared(&p.Client, t.Client)
-	s.recallPair(&p.Pair, t.UserClient)
-	s.recallPair(&p.Here, t.UserAddress)
-	p.Country = s.value(t.Country)
-	p.Agent = s.value(t.Agent)
-	p.Browser = s.value(t.Browser)
-	p.OS = s.value(t.OS)
-	p.Class = s.value(t.Class)
-	s.totalsLock.Lock()
-	p.Totals = s.totals
-	s.totalsLock.Unlock()
+	m := s.memory.Load()
+	m.touch(t)
+	m.recallUser(&p.User, t.User)
+	copyOf(m, shared, &p.Address, t.Address)
+	copyOf(m, shared, &p.Subnet, t.Subnet)
+	copyOf(m, shared, &p.ASN, t.ASN)
+	copyOf(m, shared, &p.Device, t.Device)
+	copyOf(m, shared, &p.Print, t.Fingerprint)
+	copyOf(m, clients, &p.Client, t.Client)
+	copyOf(m, pairs, &p.Pair, t.UserClient)
+	copyOf(m, pairs, &p.Here, t.UserAddress)
+	copyOf(m, values, &p.Country, t.Country)
+	copyOf(m, values, &p.Agent, t.Agent)
+	copyOf(m, values, &p.Browser, t.Browser)
+	copyOf(m, values, &p.OS, t.OS)
+	copyOf(m, values, &p.Class, t.Class)
+	m.totalsLock.Lock()
+	p.Totals = m.totals
+	m.totalsLock.Unlock()
 }
 
-func (s *Store) recallShared(to *features.Shared, k features.Key) {
-	if k == 0 {
-		*to = features.Shared{}
-		return
-	}
-	sh := s.lock(k)
-	sh.shared.copy(to, k)
-	sh.Unlock()
-}
+// deeds are what a fold does with a trace.
+type deeds uint8
 
-func (s *Store) recallPair(to *features.Pair, k features.Key) {
-	if k == 0 {
-		*to = features.Pair{}
-		return
-	}
-	sh := s.lock(k)
-	sh.pairs.copy(to, k)
-	sh.Unlock()
-}
-
-func (s *Store) value(k features.Key) (n uint32) {
-	if k == 0 {
-		return 0
-	}
-	sh := s.lock(k)
-	sh.values.copy(&n, k)
-	sh.Unlock()
-	return n
-}
-
-// The following lock the shard of a record and return both; a record that did
-// not exist is made. The key is not zero.
-
-func (s *Store) user(k features.Key) (*shard, *features.User) {
-	sh := s.lock(k)
-	return sh, sh.users.take(k, s.limits[users], &s.evicted)
-}
-
-func (s *Store) shared(k features.Key) (*shard, *features.Shared) {
-	sh := s.lock(k)
-	return sh, sh.shared.take(k, s.limits[shared], &s.evicted)
-}
-
-func (s *Store) pair(k features.Key) (*shard, *features.Pair) {
-	sh := s.lock(k)
-	return sh, sh.pairs.take(k, s.limits[pairs], &s.evicted)
-}
-
-// sharedKeys are the keys of a trace's shared entities.
-func sharedKeys(t *features.Trace) [6]features.Key {
-	return [6]features.Key{t.Address, t.ASN, t.Subnet, t.Device, t.Fingerprint, t.Client}
-}
-
-// Places in sharedKeys whose distinct values the Freeman score needs.
 const (
-	addressKey = 0
-	asnKey     = 1
+	attempt deeds = 1 << iota
+	success
+	failure
 )
 
-// Attempt folds an attempt that was decided, as its Outcome says.
-func (s *Store) Attempt(t *features.Trace) {
-	if t.User != 0 {
-		sh, u := s.user(t.User)
-		u.Attempt(t)
-		sh.Unlock()
-	}
-	if t.UserAddress != 0 {
-		sh, p := s.pair(t.UserAddress)
-		p.Attempt(t)
-		sh.Unlock()
-	}
-	newcomer := false
-	if t.UserClient != 0 {
-		sh, p := s.pair(t.UserClient)
-		newcomer = p.First == 0
-		p.Attempt(t)
-		sh.Unlock()
-	}
-	for _, k := range sharedKeys(t) {
-		if k == 0 {
-			continue
-		}
-		sh, r := s.shared(k)
-		r.Attempt(t)
-		if newcomer && k == t.Client {
-			r.Newcomer(t)
-		}
-		sh.Unlock()
-	}
-	s.totalsLock.Lock()
-	s.totals.Attempt(t)
-	s.totalsLock.Unlock()
-}
+// Attempt folds an attempt that was decided, as its Outcome says. Folds are quick
+// where the trace was just recalled or touched.
+func (s *Store) Attempt(t *features.Trace) { s.memory.Load().fold(t, attempt) }
 
 // Succeed folds a success that may teach: the caller tells once for each, after
 // any challenge was passed, and never for one that was denied.
-func (s *Store) Succeed(t *features.Trace) {
-	var fresh features.Totals // what this success adds to the sums
-	if t.User != 0 {
-		sh, u := s.user(t.User)
-		before := u.Successes
-		u.Succeed(t)
-		fresh.Users = firstOf(before, u.Successes)
-		sh.Unlock()
-	}
-	for _, k := range [...]features.Key{t.UserAddress, t.UserClient} {
-		if k != 0 {
-			sh, p := s.pair(k)
-			p.Succeed(t)
-			sh.Unlock()
-		}
-	}
-	for i, k := range sharedKeys(t) {
-		if k == 0 {
-			continue
-		}
-		sh, r := s.shared(k)
-		before := r.Successes
-		r.Succeed(t)
-		first := firstOf(before, r.Successes)
-		sh.Unlock()
-		switch i {
-		case addressKey:
-			fresh.Addresses = first
-		case asnKey:
-			fresh.ASNs = first
-		}
-	}
-	if t.Flags&features.Unattended != 0 {
-		return // a client's server is none of the values that people have
-	}
-	fresh.Countries = s.countValue(t.Country)
-	fresh.Agents = s.countValue(t.Agent)
-	fresh.Browsers = s.countValue(t.Browser)
-	fresh.Systems = s.countValue(t.OS)
-	fresh.Classes = s.countValue(t.Class)
-	fresh.Successes = 1
-	s.totalsLock.Lock()
-	s.totals.Add(&fresh)
-	s.totalsLock.Unlock()
-}
+func (s *Store) Succeed(t *features.Trace) { s.memory.Load().fold(t, success) }
 
-// firstOf returns 1 where a count left zero.
-func firstOf(before, after uint32) uint64 {
-	if before == 0 && after > 0 {
-		return 1
-	}
-	return 0
-}
-
-// countValue counts a success with a value and returns 1 if it was the first.
-func (s *Store) countValue(k features.Key) (first uint64) {
-	if k == 0 {
-		return 0
-	}
-	sh := s.lock(k)
-	n := sh.values.take(k, s.limits[values], &s.evicted)
-	first = firstOf(*n, 1)
-	if *n+1 != 0 {
-		*n++
-	}
-	sh.Unlock()
-	return first
-}
+// AttemptSucceed is Attempt and then Succeed at less than the cost of both.
+func (s *Store) AttemptSucceed(t *features.Trace) { s.memory.Load().fold(t, attempt|success) }
 
 // Fail folds a failure that became known after its attempt: a pending check
 // failed, or a challenge.
-func (s *Store) Fail(t *features.Trace) {
-	if t.User != 0 {
-		sh, u := s.user(t.User)
-		u.Fail(t)
-		sh.Unlock()
-	}
-	for _, k := range [...]features.Key{t.UserAddress, t.UserClient} {
-		if k != 0 {
-			sh, p := s.pair(k)
-			p.Fail(t)
-			sh.Unlock()
-		}
-	}
-	for _, k := range sharedKeys(t) {
-		if k != 0 {
-			sh, r := s.shared(k)
-			r.Fail(t)
-			sh.Unlock()
-		}
-	}
-	s.totalsLock.Lock()
-	s.totals.Fail(t)
-	s.totalsLock.Unlock()
-}
+func (s *Store) Fail(t *features.Trace) { s.memory.Load().fold(t, failure) }
+
+// Touch asks memory for the records of a trace that will be folded soon without
+// having been recalled.
+func (s *Store) Touch(t *features.Trace) { s.memory.Load().touch(t) }
 
 // Erase forgets a user. The user's pairs are kept under a hash of both keys, from
 // which neither can be found; they age out. Sums over all users stay.
 func (s *Store) Erase(user features.Key) {
-	sh := s.lock(user)
-	sh.users.drop(user)
+	sh := s.memory.Load().lock(user)
+	sh.tables[users].drop(user)
 	sh.Unlock()
 }
 
 // Stats say how full a Store is.
 type Stats struct {
-	Users, Shared, Pairs, Values int
+	Users, Shared, Pairs, Values int    // clients are counted as shared
 	Evicted                      uint64 // records, since the start
-	Bytes                        int64  // of records and, about, of their index
+	Bytes                        int64  // of records, taken or freed, and of their index
 }
 
 // Len counts the records.
 func (s *Store) Len() Stats {
-	st := Stats{Evicted: s.evicted.Load(), Bytes: int64(unsafe.Sizeof(*s))}
-	for i := range s.shards {
-		sh := &s.shards[i]
+	m := s.memory.Load()
+	st := Stats{Evicted: m.evicted.Load(), Bytes: int64(unsafe.Sizeof(*m))}
+	for i := range m.shards {
+		sh := &m.shards[i]
 		sh.Lock()
-		st.Users += sh.users.n
-		st.Shared += sh.shared.n
-		st.Pairs += sh.pairs.n
-		st.Values += sh.values.n
-		st.Bytes += sh.users.bytes() + sh.shared.bytes() + sh.pairs.bytes() + sh.values.bytes()
+		st.Users += sh.tables[users].n
+		st.Shared += sh.tables[shared].n + sh.tables[clients].n
+		st.Pairs += sh.tables[pairs].n
+		st.Values += sh.tables[values].n
 		sh.Unlock()
+	}
+	for k := range m.kinds {
+		st.Bytes += 8 * int64(len(m.kinds[k].index))
+		for class := range classes[k] {
+			st.Bytes += m.kinds[k].slabs[class].used()
+		}
 	}
 	return st
 }

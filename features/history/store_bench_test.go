@@ -24,15 +24,32 @@ func BenchmarkRecall(b *testing.B) {
 	}
 }
 
-func BenchmarkAttemptSucceed(b *testing.B) {
+func BenchmarkRecallAttemptSucceed(b *testing.B) {
 	for _, n := range populations {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			s, ts := populated(n)
 			b.ReportAllocs()
+			var p features.Profile
 			for i := 0; b.Loop(); i++ {
 				t := &ts[i*7919%n]
-				s.Attempt(t)
-				s.Succeed(t)
+				s.Recall(&p, t)
+				s.AttemptSucceed(t)
+			}
+		})
+	}
+}
+
+// BenchmarkTouch folds what was not recalled, with and without touching it first.
+func BenchmarkTouch(b *testing.B) {
+	for name, touch := range map[string]func(*Store, *features.Trace){"touched": (*Store).Touch, "untouched": func(*Store, *features.Trace) {}} {
+		b.Run(name, func(b *testing.B) {
+			n := populations[1]
+			s, ts := populated(n)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				t := &ts[i*7919%n]
+				touch(s, t)
+				s.AttemptSucceed(t)
 			}
 		})
 	}

@@ -13,6 +13,9 @@ import (
 	"github.com/waryauth/wary/signals"
 )
 
+// small is room enough for a test.
+var small = Options{MaxEntities: 20_000}
+
 var hasher = features.NewHasher(1, 2)
 
 // trace is an attempt of user n at minute m.
@@ -50,30 +53,31 @@ func TestStoreRecalls(t *testing.T) {
 	s.Fail(&stranger)
 
 	var want features.Profile
-	for _, r := range []*features.Shared{&want.Subnet, &want.ASN, &want.Device, &want.Print, &want.Client, &want.Address} {
-		r.Attempt(&tr)
-		if r == &want.Client {
-			r.Newcomer(&tr)
-		}
-		r.Succeed(&tr)
-		r.Attempt(&failed)
+	at, at1, at2 := features.MomentOf(tr.Time), features.MomentOf(failed.Time), features.MomentOf(stranger.Time)
+	want.Client.Attempt(&tr, &at, true)
+	want.Client.Succeed(&tr, &at)
+	want.Client.Attempt(&failed, &at1, false)
+	for _, r := range []*features.Shared{&want.Subnet, &want.ASN, &want.Device, &want.Print, &want.Address} {
+		r.Attempt(&tr, &at)
+		r.Succeed(&tr, &at)
+		r.Attempt(&failed, &at1)
 	}
-	want.Address.Attempt(&stranger)
-	want.Address.Succeed(&stranger)
-	want.Address.Fail(&stranger)
-	want.User.Attempt(&tr)
-	want.User.Succeed(&tr)
-	want.User.Attempt(&failed)
+	want.Address.Attempt(&stranger, &at2)
+	want.Address.Succeed(&stranger, &at2)
+	want.Address.Fail(&stranger, &at2)
+	want.User.Attempt(&tr, &at)
+	want.User.Succeed(&tr, &at)
+	want.User.Attempt(&failed, &at1)
 	for _, r := range []*features.Pair{&want.Pair, &want.Here} {
-		r.Attempt(&tr)
-		r.Succeed(&tr)
-		r.Attempt(&failed)
+		r.Attempt(&tr, &at)
+		r.Succeed(&tr, &at)
+		r.Attempt(&failed, &at1)
 	}
 	want.Country, want.Agent, want.Browser, want.OS, want.Class = 1, 1, 1, 1, 1
-	want.Totals.Attempt(&tr)
-	want.Totals.Attempt(&failed)
-	want.Totals.Attempt(&stranger)
-	want.Totals.Fail(&stranger)
+	want.Totals.Attempt(&tr, &at)
+	want.Totals.Attempt(&failed, &at1)
+	want.Totals.Attempt(&stranger, &at2)
+	want.Totals.Fail(&stranger, &at2)
 	want.Totals.Add(&features.Totals{Successes: 2, Users: 2, Addresses: 1, ASNs: 2, Countries: 2, Agents: 2, Browsers: 2, Systems: 2, Classes: 2})
 	got := recall(s, &tr)
 	if *got != want {
@@ -171,7 +175,7 @@ func TestStoreCommutes(t *testing.T) {
 			tr.Result = rapid.SampledFrom([]signals.Result{signals.Success, signals.Failure, signals.Pending}).Draw(t, "result")
 			byUser[n-1] = append(byUser[n-1], tr)
 		}
-		first, second := New(Options{}), New(Options{})
+		first, second := New(small), New(small)
 		for _, ts := range byUser {
 			for i := range ts {
 				fold(first, &ts[i])
@@ -214,7 +218,7 @@ func fold(s *Store, t *features.Trace) {
 // TestConcurrent folds users at once, each in its own order, and finds what one
 // goroutine folds. Under -race it also finds what is not guarded.
 func TestConcurrent(t *testing.T) {
-	s, want := New(Options{}), New(Options{})
+	s, want := New(small), New(small)
 	const users, each = 16, 200
 	var wg sync.WaitGroup
 	for n := range users {
@@ -252,7 +256,7 @@ func TestConcurrent(t *testing.T) {
 }
 
 func filled(n int) *Store {
-	s := New(Options{})
+	s := New(Options{MaxEntities: max(20*n, 20_000)})
 	for i := range n {
 		tr := trace(i+1, i)
 		fold(s, &tr)
@@ -360,7 +364,7 @@ func FuzzRestore(f *testing.F) {
 	f.Add(snapshot(f, filled(3)))
 	f.Add([]byte(magic))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s := New(Options{})
+		s := New(small)
 		if err := s.Restore(bytes.NewReader(b)); err == nil {
 			if got := snapshot(t, s); !bytes.HasPrefix(b, got) {
 				t.Error("what was accepted is written otherwise")
@@ -377,6 +381,7 @@ func TestStoreAllocatesNothing(t *testing.T) {
 		"Recall":  func() { s.Recall(&p, &tr) },
 		"Attempt": func() { s.Attempt(&tr) },
 		"Succeed": func() { s.Succeed(&tr) },
+		"both":    func() { s.AttemptSucceed(&tr) },
 		"Fail":    func() { s.Fail(&tr) },
 	} {
 		if n := testing.AllocsPerRun(100, f); n != 0 {

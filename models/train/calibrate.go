@@ -15,17 +15,13 @@ func PlattFit(raw []float64, labels, weights []float32) (a, b float64, err error
 	if err := checkFinite(raw, labels, weights); err != nil {
 		return 0, 0, fmt.Errorf("fit Platt: %w", err)
 	}
-	var positives, negatives, largest float64
-	for i, y := range labels {
-		if w := weightOf(weights, i); y == 1 {
-			positives += w
-		} else {
-			negatives += w
-		}
-		largest = max(largest, math.Abs(raw[i]))
+	var largest float64
+	for _, x := range raw {
+		largest = max(largest, math.Abs(x))
 	}
+	positives, negatives := sums(labels, weights)
 	f := plattFit{raw: raw, labels: labels, weights: weights}
-	f.high, f.low = (positives+1)/(positives+2), 1/(negatives+2)
+	f.high, f.low = smoothed(labels, weights)
 	enough := 1e-10 * (positives + negatives) * max(1, largest) // of a gradient
 	b = math.Log((positives + 1) / (negatives + 1))
 	for range 200 {
@@ -43,6 +39,23 @@ func PlattFit(raw []float64, labels, weights []float32) (a, b float64, err error
 		a, b = a+share*da, b+share*db
 	}
 	return 0, 0, fmt.Errorf("fit Platt: no minimum found: at a %g, b %g", a, b)
+}
+
+// smoothed returns Platt's targets for positives and negatives.
+func smoothed(labels, weights []float32) (high, low float64) {
+	positives, negatives := sums(labels, weights)
+	return (positives + 1) / (positives + 2), 1 / (negatives + 2)
+}
+
+func sums(labels, weights []float32) (positives, negatives float64) {
+	for i, y := range labels {
+		if w := weightOf(weights, i); y == 1 {
+			positives += w
+		} else {
+			negatives += w
+		}
+	}
+	return positives, negatives
 }
 
 type plattFit struct {
@@ -126,6 +139,23 @@ func Isotonic(raw []float64, labels, weights []float32) (x, p []float64, err err
 		}
 	}
 	return x, p, nil
+}
+
+// Share returns the share of rows labelled 1, by weight, as a model sees it that
+// is grown from them with Params.PositiveWeight (0 is 1): what PriorShift wants to
+// know of training.
+func Share(labels, weights []float32, positiveWeight float64) (float64, error) {
+	if err := checkLabels(labels, weights); err != nil {
+		return 0, fmt.Errorf("share: %w", err)
+	}
+	if positiveWeight == 0 {
+		positiveWeight = 1
+	}
+	if !(positiveWeight > 0 && positiveWeight <= math.MaxFloat32) {
+		return 0, fmt.Errorf("share: a positive weight of %g", positiveWeight)
+	}
+	positives, negatives := sums(labels, weights)
+	return positiveWeight * positives / (positiveWeight*positives + negatives), nil
 }
 
 // PriorShift returns what to add to a model's log-odds when the share of

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/waryauth/wary/models"
 )
 
 func TestPlattFitAgainstOtherMinimisers(t *testing.T) {
@@ -160,4 +162,115 @@ func TestPriorShift(t *testing.T) {
 			t.Errorf("prior shift of %v: no error", bad)
 		}
 	}
+}
+
+func TestShare(t *testing.T) {
+	f := func(w []float32, positiveWeight, want float64) {
+		t.Helper()
+		got, err := Share([]float32{1, 0, 0, 1}, w, positiveWeight)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "share", got, want, 1e-15)
+	}
+	f(nil, 0, 0.5)
+	f(nil, 3, 0.75)
+	f([]float32{1, 2, 4, 2}, 0, 3.0/9)
+	f([]float32{1, 2, 4, 2}, 2, 6.0/12)
+	for _, bad := range []float64{-1, math.NaN(), math.Inf(1)} {
+		if _, err := Share([]float32{1, 0}, nil, bad); err == nil {
+			t.Errorf("positive weight %g: no error", bad)
+		}
+	}
+	if _, err := Share([]float32{1, 1}, nil, 0); err == nil {
+		t.Error("one class: no error")
+	}
+}
+
+// Rows drawn from a logistic curve are Platt's; rows drawn from a staircase are
+// not, and isotonic regression finds its steps.
+func TestCalibrateChooses(t *testing.T) {
+	r := rand.New(rand.NewPCG(51, 52))
+	draw := func(n int, p func(raw float64) float64) (raw []float64, y, w []float32) {
+		for range n {
+			x := 3 * r.NormFloat64()
+			raw, y, w = append(raw, x), append(y, 0), append(w, 2)
+			if r.Float64() < p(x) {
+				y[len(y)-1] = 1
+			}
+		}
+		return raw, y, w
+	}
+	logistic := func(x float64) float64 { return 1 / (1 + math.Exp(-(0.8*x - 1))) }
+	stairs := func(x float64) float64 {
+		switch {
+		case x < -1:
+			return 0.02
+		case x < 2:
+			return 0.3
+		}
+		return 0.35
+	}
+	f := func(want string, n int, p func(float64) float64, tolerance float64) {
+		t.Helper()
+		c, losses, err := Calibrate(draw(n, p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Kind != want || losses[want] == 0 || losses[want] > math.Min(losses[models.Platt], losses[models.Isotonic])+0.002 {
+			t.Errorf("%s with losses %v, want %s", c.Kind, losses, want)
+		}
+		for _, x := range []float64{-4, -2, 0, 1, 3, 5} {
+			near(t, want, c.Probability(x), p(x), tolerance)
+		}
+		last := 0.0
+		for x := -12.0; x < 12; x += 1.0 / 16 {
+			if p := c.Probability(x); p < last || p <= 0 || p >= 1 {
+				t.Fatalf("%s: %g at %g after %g", want, p, x, last)
+			} else {
+				last = p
+			}
+		}
+	}
+	f(models.Platt, 20_000, logistic, 0.03)
+	f(models.Isotonic, 20_000, stairs, 0.06)
+
+	// The losses are those of an outside measure: the entropy of the truth is the least.
+	raw, y, w := draw(20_000, logistic)
+	_, losses, err := Calibrate(raw, y, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	truth := make([]float64, len(raw))
+	for i, x := range raw {
+		truth[i] = logistic(x)
+	}
+	least, err := LogLoss(truth, y, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "Platt's held-out loss", losses[models.Platt], least, 0.001)
+
+	// Few of a class: nothing to choose by.
+	c, losses, err := Calibrate(sampleRaw, sampleLabel, nil)
+	if err != nil || c.Kind != models.Platt || losses != nil {
+		t.Errorf("16 rows: %+v, %v, %v", c, losses, err)
+	}
+	near(t, "a", c.A, 0.39919742, 2e-7) // scikit-learn
+	for i := range sampleRaw {
+		raw[i] = -sampleRaw[i]
+	}
+	if _, _, err := Calibrate(raw[:16], sampleLabel, nil); err == nil {
+		t.Error("a score that ranks the wrong way round: no error")
+	}
+}
+
+// An isotonic fit never says never: its ends hold Platt's smoothed targets.
+func TestIsotonicEnds(t *testing.T) {
+	c, err := fitIsotonic([]float64{0, 1, 2, 3, 4}, []float32{0, 0, 0, 1, 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "low", c.Probability(-9), 1.0/5, 1e-12) // 3 negatives: 1/(3+2)
+	near(t, "high", c.Probability(9), 3.0/4, 1e-12) // 2 positives: (2+1)/(2+2)
 }

@@ -75,8 +75,12 @@ type Params struct {
 	BaggingFraction float64 // share of the rows a tree sees, drawn anew for each; 1
 	L2              float64 // penalty of leaf values; 0
 	MaxBin          int     // bins of a column; 255. Up to that, a threshold's rank fits a byte
-	EarlyStopping   int     // end after so many trees without a smaller validation loss; 0 = never
-	Seed            int     // of bagging, of column sampling and of the rows that bins are made from
+	// PositiveWeight multiplies the weight of rows labelled 1 (LightGBM's
+	// scale_pos_weight); 1. Scores are then for the share that Share tells, and
+	// PriorShift takes them back.
+	PositiveWeight float64
+	EarlyStopping  int // end after so many trees without a smaller validation loss; 0 = never
+	Seed           int // of bagging, of column sampling and of the rows that bins are made from
 	// Threads is how many may work; as many as OpenMP finds. The model is the same
 	// for any number. They wait for each other busily: on cores that other programs
 	// use too, several were seven times slower than one.
@@ -154,9 +158,10 @@ func (p *Params) trees() int {
 	return p.Trees
 }
 
-// text writes the parameters as LightGBM reads them. The number of threads is
-// not among them, or the model text would name it.
-func (p *Params) text() string {
+// Text writes the parameters as LightGBM reads them, "name=value name=value". The
+// number of trees and early stopping are not among them, since the loop is
+// Grow's, nor is the number of threads, or the model text would name it.
+func (p *Params) Text() string {
 	// Column-wise histograms are summed by one thread a column, in row order, so
 	// that the number of threads cannot change a bit.
 	text := "objective=binary metric=binary_logloss deterministic=true force_col_wise=true verbosity=-1 seed=" + strconv.Itoa(p.Seed)
@@ -180,6 +185,7 @@ func (p *Params) text() string {
 	}
 	set("lambda_l2", p.L2)
 	count("max_bin", p.MaxBin)
+	set("scale_pos_weight", p.PositiveWeight)
 	for i, m := range p.Monotone {
 		if i == 0 {
 			text += " monotone_constraints="

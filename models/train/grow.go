@@ -20,13 +20,15 @@ type Report struct {
 }
 
 // Grow grows a model from train and returns it as a LightGBM text, cut after the
-// tree with the smallest validation loss. valid may be nil: then all trees are in
-// the model, and early stopping is an error. The same data and parameters give
-// the same bytes.
+// tree with the smallest validation loss. valid is best a later slice of time,
+// since that is what the model will meet; it may be nil: then all trees are in the
+// model, and early stopping is an error. The same data and parameters give the
+// same bytes. LightGBM reads the rows where they are and keeps their bins alone.
 //
 // progress, unless nil, is called after every tree (iteration counts from 1;
 // validLoss is NaN without validation data) on the goroutine that called Grow.
-// When ctx ends, Grow returns its error after the tree that is being grown.
+// When ctx ends, Grow returns its error after the tree that is being grown, or the
+// data set that is being binned, with nothing left in LightGBM's memory.
 func (l *Library) Grow(ctx context.Context, train, valid *Data, p Params, progress func(iteration int, trainLoss, validLoss float64)) (model []byte, report Report, err error) {
 	if err := checkGrow(train, valid, &p); err != nil {
 		return nil, Report{}, fmt.Errorf("grow model: %w", err)
@@ -36,7 +38,7 @@ func (l *Library) Grow(ctx context.Context, train, valid *Data, p Params, progre
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	g, err := l.plant(train, valid, &p)
+	g, err := l.plant(ctx, train, valid, &p)
 	if err == nil {
 		report, err = g.grow(ctx, &p, progress)
 	}
@@ -81,7 +83,7 @@ type growth struct {
 
 // plant makes the data sets and a booster without trees. What it returns must be
 // freed, also with an error.
-func (l *Library) plant(train, valid *Data, p *Params) (*growth, error) {
+func (l *Library) plant(ctx context.Context, train, valid *Data, p *Params) (*growth, error) {
 	g := &growth{c: &l.c, columns: train.Columns}
 	threads := int32(p.Threads)
 	if threads == 0 {
@@ -90,14 +92,20 @@ func (l *Library) plant(train, valid *Data, p *Params) (*growth, error) {
 	if err := g.c.check(g.c.setMaxThreads(threads)); err != nil {
 		return g, err
 	}
+	if err := ctx.Err(); err != nil {
+		return g, err
+	}
 	if err := g.dataset(train, p, 0, &g.train); err != nil {
 		return g, fmt.Errorf("training data: %w", err)
 	}
-	if err := g.c.check(g.c.boosterCreate(g.train, p.text(), &g.booster)); err != nil {
+	if err := g.c.check(g.c.boosterCreate(g.train, p.Text(), &g.booster)); err != nil {
 		return g, err
 	}
 	if valid == nil {
 		return g, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return g, err
 	}
 	if err := g.dataset(valid, p, g.train, &g.valid); err != nil {
 		return g, fmt.Errorf("validation data: %w", err)
@@ -109,7 +117,7 @@ func (l *Library) plant(train, valid *Data, p *Params) (*growth, error) {
 func (g *growth) dataset(d *Data, p *Params, reference uintptr, out *uintptr) error {
 	defer runtime.KeepAlive(d)
 	rows := int32(len(d.Y))
-	if err := g.c.check(g.c.datasetFromMat(unsafe.Pointer(&d.X[0]), float32Data, rows, int32(d.Columns), 1, p.text(), reference, out)); err != nil {
+	if err := g.c.check(g.c.datasetFromMat(unsafe.Pointer(&d.X[0]), float32Data, rows, int32(d.Columns), 1, p.Text(), reference, out)); err != nil {
 		return err
 	}
 	if err := g.c.check(g.c.datasetSetField(*out, "label", unsafe.Pointer(&d.Y[0]), rows, float32Data)); err != nil {

@@ -13,6 +13,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
+
+	"github.com/waryauth/wary/models"
 )
 
 // lightgbm opens the library where `make deps` puts it, or skips the test.
@@ -195,7 +198,7 @@ func TestReloadedModelPredictsTheSame(t *testing.T) {
 	p := Params{Threads: 1}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	g, err := l.plant(train, valid, &p)
+	g, err := l.plant(t.Context(), train, valid, &p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,6 +225,72 @@ func TestReloadedModelPredictsTheSame(t *testing.T) {
 	if err != nil || auc < 0.8 {
 		t.Errorf("AUC %g, %v: nothing was learnt", auc, err)
 	}
+}
+
+// A model grown from rows with too much fraud, whether they were drawn so or
+// weighted so, tells the true probabilities once its share is corrected.
+func TestPriorShiftOfEnrichedTraining(t *testing.T) {
+	l := lightgbm(t)
+	r := rand.New(rand.NewPCG(41, 42))
+	draw := func(n int, keep float64) *Data {
+		d := &Data{Columns: 5}
+		for len(d.Y) < n {
+			x := [5]float32{}
+			for j := range x {
+				x[j] = float32(r.NormFloat64())
+			}
+			y := float32(0)
+			if r.Float64() < 1/(1+math.Exp(4-float64(2*x[0]))) {
+				y = 1
+			}
+			if y == 0 && r.Float64() > keep {
+				continue
+			}
+			d.X, d.Y = append(d.X, x[:]...), append(d.Y, y)
+		}
+		return d
+	}
+	all := draw(40_000, 1)
+	truth, err := Share(all.Y, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(what string, train *Data, p Params) {
+		t.Helper()
+		p.Trees, p.Leaves, p.MinLeafRows = 60, 7, 200
+		model, _ := grow(t, l, train, nil, p)
+		share, err := Share(train.Y, train.Weight, p.PositiveWeight)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shift, err := PriorShift(truth, share)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ece := func(shift float64) float64 {
+			c := models.Calibration{Kind: models.Uncalibrated, PriorShift: shift}
+			var probabilities []float64
+			for _, raw := range predict(t, l, model, all.X) {
+				probabilities = append(probabilities, c.Probability(raw))
+			}
+			table, err := Reliability(probabilities, all.Y, nil, 20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return models.ECE(table)
+		}
+		corrected, as := ece(shift), ece(0)
+		if corrected > 0.015 || as < 5*corrected {
+			t.Errorf("%s: share %.3f for %.3f, calibration error %.4f corrected, %.4f not", what, share, truth, corrected, as)
+		}
+	}
+	f("drawn", draw(20_000, 0.1), Params{})
+	f("weighted", draw(40_000, 1), Params{PositiveWeight: 10})
+	rowWeights := draw(40_000, 1)
+	for _, y := range rowWeights.Y {
+		rowWeights.Weight = append(rowWeights.Weight, 1+9*y)
+	}
+	f("weighted by row", rowWeights, Params{})
 }
 
 func TestNamesAndGain(t *testing.T) {
@@ -276,6 +345,65 @@ func TestGrowEndsWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || model != nil || report.Trees != 0 || last != 3 {
 		t.Errorf("after %d trees: %d bytes, %+v, %v", last, len(model), report, err)
 	}
+}
+
+// handles counts what LightGBM was asked to make and to free.
+type handles struct{ made, freed, trees int }
+
+// watch has every call counted; during(n) runs inside LightGBM's n-th tree, before
+// its data sets are n = -1 and -2.
+func watch(l *Library, during func(n int)) *handles {
+	var h handles
+	c, seen := l.c, 0
+	l.c.datasetFromMat = func(data unsafe.Pointer, kind, rows, columns, rowMajor int32, params string, reference uintptr, out *uintptr) int32 {
+		h.made++
+		seen--
+		during(seen)
+		return c.datasetFromMat(data, kind, rows, columns, rowMajor, params, reference, out)
+	}
+	l.c.boosterCreate = func(dataset uintptr, params string, out *uintptr) int32 {
+		h.made++
+		return c.boosterCreate(dataset, params, out)
+	}
+	l.c.boosterUpdate = func(booster uintptr, finished *int32) int32 {
+		h.trees++
+		during(h.trees)
+		return c.boosterUpdate(booster, finished)
+	}
+	l.c.datasetFree = func(dataset uintptr) int32 { h.freed++; return c.datasetFree(dataset) }
+	l.c.boosterFree = func(booster uintptr) int32 { h.freed++; return c.boosterFree(booster) }
+	return &h
+}
+
+// Wherever it is cancelled, Grow ends with the step it is in and frees what it made.
+func TestCancelFreesEveryHandle(t *testing.T) {
+	d, valid := rows(13, 500), rows(14, 300)
+	f := func(at int, want handles) {
+		t.Helper()
+		l := lightgbm(t)
+		ctx, cancel := context.WithCancelCause(context.Background())
+		h := watch(l, func(n int) {
+			if n == at {
+				cancel(nil)
+			}
+		})
+		if at == 0 {
+			cancel(nil)
+		}
+		model, _, err := l.Grow(ctx, d, valid, Params{Trees: 20, Threads: 1}, nil)
+		if at <= 20 != errors.Is(err, context.Canceled) || at <= 20 == (err == nil) || (model == nil) != (err != nil) {
+			t.Errorf("cancelled at %d: %v", at, err)
+		}
+		if *h != want {
+			t.Errorf("cancelled at %d: %+v, want %+v", at, *h, want)
+		}
+	}
+	f(0, handles{})
+	f(-1, handles{made: 2, freed: 2}) // the booster is made with its data
+	f(-2, handles{made: 3, freed: 3})
+	f(1, handles{made: 3, freed: 3, trees: 1})
+	f(7, handles{made: 3, freed: 3, trees: 7})
+	f(99, handles{made: 3, freed: 3, trees: 20}) // control: never
 }
 
 func TestGrowInTwoGoroutines(t *testing.T) {

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
+
+	"github.com/waryauth/wary/models"
 )
 
 // AUC returns the area under the ROC curve: the chance that a random positive
@@ -76,37 +79,48 @@ func LogLoss(probabilities []float64, labels, weights []float32) (float64, error
 	return sum / total, nil
 }
 
-// Bin is one line of a reliability table.
-type Bin struct {
-	Low, High float64 // smallest and largest probability in it
-	Rows      int
-	Weight    float64
-	Predicted float64 // weighted mean of the probabilities
-	Observed  float64 // weighted share of positives
-}
-
 // Reliability sorts rows by probability and parts them into at most n bins of
 // equal weight. Equal probabilities stay together, in the bin where their middle
 // falls, so bins are as equal as ties allow and one may be left out.
-func Reliability(probabilities []float64, labels, weights []float32, n int) ([]Bin, error) {
-	if err := checkProbabilities(probabilities, labels, weights); err != nil {
-		return nil, fmt.Errorf("reliability: %w", err)
-	}
+func Reliability(probabilities []float64, labels, weights []float32, n int) ([]models.Bin, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("reliability: %d bins", n)
 	}
-	var total float64
+	return reliability(probabilities, labels, weights, func(_, middle, total float64) int {
+		return min(int(float64(n)*middle/total), n-1)
+	})
+}
+
+// ReliabilityBetween parts rows at fixed probabilities, rising: one at an edge is
+// above it. Where fraud is rare, bins of equal weight would put all of it into
+// the last. Empty bins are left out.
+func ReliabilityBetween(probabilities []float64, labels, weights []float32, edges []float64) ([]models.Bin, error) {
+	if !slices.IsSorted(edges) || slices.ContainsFunc(edges, math.IsNaN) {
+		return nil, fmt.Errorf("reliability: edges %v do not rise", edges)
+	}
+	return reliability(probabilities, labels, weights, func(p, _, _ float64) int {
+		return sort.Search(len(edges), func(i int) bool { return p < edges[i] })
+	})
+}
+
+// reliability makes the table. bin gives the number of a probability's bin, also
+// from the weight of the rows below the middle of its own and of all; it does not
+// fall as p rises.
+func reliability(probabilities []float64, labels, weights []float32, bin func(p, middle, total float64) int) ([]models.Bin, error) {
+	if err := checkProbabilities(probabilities, labels, weights); err != nil {
+		return nil, fmt.Errorf("reliability: %w", err)
+	}
+	var table []models.Bin
+	var total, before float64 // weight of all, of the groups before
 	for i := range labels {
 		total += weightOf(weights, i)
 	}
-	var table []Bin
-	var before float64 // weight of the groups before
 	last := -1
 	for group := range ties(probabilities) {
 		pos, neg := classes(group, labels, weights)
 		p, w := probabilities[group[0]], pos+neg
-		if bin := min(int(float64(n)*(before+w/2)/total), n-1); bin != last {
-			table, last = append(table, Bin{Low: p}), bin
+		if n := bin(p, before+w/2, total); n != last {
+			table, last = append(table, models.Bin{Low: p}), n
 		}
 		b := &table[len(table)-1]
 		b.High = p
@@ -117,25 +131,11 @@ func Reliability(probabilities []float64, labels, weights []float32, n int) ([]B
 		before += w
 	}
 	for i := range table {
-		table[i].Predicted /= table[i].Weight
-		table[i].Observed /= table[i].Weight
+		b := &table[i]
+		b.Predicted = min(max(b.Predicted/b.Weight, b.Low), b.High) // the sum was rounded
+		b.Observed = min(b.Observed/b.Weight, 1)
 	}
 	return table, nil
-}
-
-// ECE returns the expected calibration error of a reliability table: the mean
-// distance between predicted and observed, by weight (Naeini, Cooper and
-// Hauskrecht 2015; over bins of equal weight: Nixon et al. 2019). 0 for no table.
-func ECE(table []Bin) float64 {
-	var sum, total float64
-	for _, b := range table {
-		sum += b.Weight * math.Abs(b.Predicted-b.Observed)
-		total += b.Weight
-	}
-	if total == 0 {
-		return 0
-	}
-	return sum / total
 }
 
 // ties yields the rows of each distinct score, scores ascending, rows ascending

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/waryauth/wary/models"
 )
 
 // The rows of testdata/make.py, which computes the expected values.
@@ -161,7 +163,7 @@ func TestReliability(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Bin{
+	want := []models.Bin{
 		{Low: 0.1, High: 0.2, Rows: 2, Weight: 2, Predicted: 0.15, Observed: 0.5},
 		{Low: 0.3, High: 0.3, Rows: 1, Weight: 1, Predicted: 0.3, Observed: 0},
 		{Low: 0.5, High: 0.5, Rows: 3, Weight: 3, Predicted: 0.5, Observed: 1.0 / 3},
@@ -178,8 +180,40 @@ func TestReliability(t *testing.T) {
 			t.Errorf("bin %d: %+v, want %+v", i, b, want[i])
 		}
 	}
-	near(t, "ECE", ECE(table), (2*0.35+0.3+3*(0.5-1.0/3)+2*0.1)/8, 1e-15)
-	near(t, "ECE of nothing", ECE(nil), 0, 0)
+	near(t, "ECE", models.ECE(table), (2*0.35+0.3+3*(0.5-1.0/3)+2*0.1)/8, 1e-15)
+	near(t, "ECE of nothing", models.ECE(nil), 0, 0)
+}
+
+func TestReliabilityBetween(t *testing.T) {
+	p := []float64{0, 0.1, 0.0999, 0.5, 0.2, 1}
+	y := []float32{0, 1, 0, 1, 0, 1}
+	w := []float32{1, 1, 2, 1, 3, 1}
+	table, err := ReliabilityBetween(p, y, w, []float64{0.01, 0.05, 0.1, 0.3, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []models.Bin{ // by hand; nothing lies from 0.01 to 0.05
+		{Low: 0, High: 0, Rows: 1, Weight: 1, Predicted: 0, Observed: 0},
+		{Low: 0.0999, High: 0.0999, Rows: 1, Weight: 2, Predicted: 0.0999, Observed: 0},
+		{Low: 0.1, High: 0.2, Rows: 2, Weight: 4, Predicted: 0.175, Observed: 0.25},
+		{Low: 0.5, High: 0.5, Rows: 1, Weight: 1, Predicted: 0.5, Observed: 1},
+		{Low: 1, High: 1, Rows: 1, Weight: 1, Predicted: 1, Observed: 1},
+	}
+	if len(table) != len(want) {
+		t.Fatalf("%+v", table)
+	}
+	for i, b := range table {
+		near(t, "predicted", b.Predicted, want[i].Predicted, 1e-8)
+		b.Predicted = want[i].Predicted
+		if b != want[i] {
+			t.Errorf("bin %d: %+v, want %+v", i, b, want[i])
+		}
+	}
+	for _, edges := range [][]float64{{0.2, 0.1}, {math.NaN()}} {
+		if _, err := ReliabilityBetween(p, y, w, edges); err == nil {
+			t.Errorf("edges %v: no error", edges)
+		}
+	}
 }
 
 func TestReliabilityHasEqualBins(t *testing.T) {
@@ -200,14 +234,14 @@ func TestReliabilityHasEqualBins(t *testing.T) {
 			t.Errorf("a bin of %d rows", b.Rows)
 		}
 	}
-	honest := ECE(table)
+	honest := models.ECE(table)
 	for i := range p {
 		p[i] *= p[i] // control: what is squared is no longer calibrated
 	}
 	if table, err = Reliability(p, y, nil, 10); err != nil {
 		t.Fatal(err)
 	}
-	if squared := ECE(table); honest > 0.06 || squared < 0.1 {
+	if squared := models.ECE(table); honest > 0.06 || squared < 0.1 {
 		t.Errorf("ECE of true probabilities %g, of squared ones %g", honest, squared)
 	}
 }

@@ -3,9 +3,10 @@
 // [Open] loads LightGBM's shared library, [Library.Grow] makes a candidate from
 // labelled vectors with it, and [Library.Predict] is LightGBM's own score, which
 // the kernels of package models must reach bit for bit. The judging is plain Go
-// and needs no library: [AUC], [RecallAtFPR], [LogLoss], [Reliability] and [ECE]
-// measure a candidate on rows it was not grown from; [PlattFit], [Isotonic] and
-// [PriorShift] turn its log-odds into probabilities.
+// and needs no library: [AUC], [RecallAtFPR], [LogLoss] and [Reliability] measure
+// a candidate on rows it was not grown from; [Calibrate] and [PriorShift] turn
+// its log-odds into probabilities. [Table] writes the rows for those who train
+// elsewhere.
 //
 // LightGBM is reached through its C API without cgo (purego). A program that
 // links this package is a dynamic executable, so the daemon never does.
@@ -29,6 +30,7 @@ import (
 type Library struct {
 	growing sync.Mutex
 	c       functions
+	handle  uintptr // of the loader, for what only Fast needs
 }
 
 // functions are those of LightGBM's C API (include/LightGBM/c_api.h, 4.7.0) that
@@ -90,7 +92,7 @@ func Open(path string) (*Library, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open LightGBM: %s: %w (`make deps PARTS=lightgbm` fetches it and the libgomp it needs)", full, err)
 	}
-	l := &Library{}
+	l := &Library{handle: handle}
 	for _, f := range l.c.symbols() {
 		address, err := purego.Dlsym(handle, f.name)
 		if err != nil {

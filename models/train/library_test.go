@@ -143,6 +143,7 @@ func TestLightGBMsOwnMessages(t *testing.T) {
 	f("bagging_fraction", Params{BaggingFraction: -0.5})
 	f("lambda_l2", Params{L2: -1})
 	f("max_bin", Params{MaxBin: 1})
+	f("scale_pos_weight", Params{PositiveWeight: -1})
 	f("min_data_in_leaf", Params{MinLeafRows: -1})
 
 	if _, err := l.Predict([]byte("tree\nversion=v4\n"), d.X, 5); err == nil || !strings.Contains(err.Error(), "LightGBM says: ") {

@@ -1,28 +1,31 @@
 // Package baseline answers: how is the model made that ships with the daemon?
 //
 // [Recipe.Make] simulates several deployments, grows a model on their attempts
-// with LightGBM, calibrates it on other people's, judges it on other people,
-// other campaigns and later days, and prints the verdict; [Write] writes the
-// model's folder. The same recipe makes the same bytes. [Recipe.Judge] judges any
-// model on the same rows.
+// with LightGBM, ends growing on a later slice of time, calibrates on other
+// people, judges on yet others, other campaigns and later days, and prints the
+// verdict; [Write] writes the model's folder. The same recipe makes the same
+// bytes. [Recipe.Export] writes the rows for those who train elsewhere, and
+// [Recipe.Judge] judges any model on the same rows.
 package baseline
 
 import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/waryauth/wary/bench/population"
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/models/train"
-	"github.com/waryauth/wary/signals/geoip"
 )
 
 // Recipe says how a model is made.
@@ -33,7 +36,29 @@ type Recipe struct {
 	Created time.Time // that the card tells
 	Seed    uint64    // of the simulations
 	Scale   float64   // users of each simulation, as a share of the built-in number
-	Trees   int       // at most
+	// Params of growing. Names and directions of the features are the schema's,
+	// whatever stands there.
+	Params train.Params
+	Table  io.Writer // unless nil, Make writes its rows there, as Export does
+	// Progress, unless nil, is called now and then, on the calling goroutine: added
+	// to a step of so many in total, user days or trees. A step without a name asks
+	// for room for a line of the log.
+	Progress func(step string, added, total int)
+}
+
+// Steps that Progress tells of.
+const (
+	Simulating     = "simulating"
+	SimulatingReal = "simulating real addresses"
+	Growing        = "growing"
+)
+
+// DefaultParams grow the model that ships.
+func DefaultParams() train.Params {
+	return train.Params{
+		Trees: 120, Leaves: 31, LearningRate: 0.12, MinLeafRows: 100, FeatureFraction: 0.5, BaggingFraction: 0.8,
+		L2: 5, MaxBin: 63, PositiveWeight: 1, EarlyStopping: 30, Seed: 1,
+	}
 }
 
 // takeoverPrior is the stated share of takeovers among attempts whose check
@@ -41,121 +66,151 @@ type Recipe struct {
 // months of an ordinary service; a service under attack has more.
 const takeoverPrior = 0.001
 
-// Make grows, calibrates and judges a model; the verdict goes to w.
+func (c *Recipe) progress(step string, added, total int) {
+	if c.Progress != nil {
+		c.Progress(step, added, total)
+	}
+}
+
+// params returns those of growing, with the schema's names and directions.
+func (c *Recipe) params() train.Params {
+	p := c.Params
+	p.FeatureNames, p.Monotone = nil, nil
+	for _, f := range features.Schema {
+		p.FeatureNames, p.Monotone = append(p.FeatureNames, f.Name), append(p.Monotone, int8(f.Risk))
+	}
+	return p
+}
+
+// Make grows, calibrates and judges a model; the verdict goes to w. When ctx ends
+// it returns its error within a simulated day or a tree.
 func (c *Recipe) Make(ctx context.Context, w io.Writer) (text []byte, card models.Card, err error) {
 	library, err := train.Open(c.Library)
 	if err != nil {
 		return nil, card, err
 	}
-	kept, data := c.collect()
-	if err := c.collectReal(&kept[judging]); err != nil {
+	card = models.Card{Version: c.Version, Created: c.Created, Schema: features.Digest(), Calibration: models.Calibration{Kind: models.Uncalibrated}}
+	var k rows
+	if err := c.table(&k, c.Table, func() error { return c.collect(ctx, &k) }); err != nil {
 		return nil, card, err
 	}
-	text, report, err := grow(ctx, library, kept, c.Trees)
-	if err != nil {
+	k.print(w)
+	if err := c.collectReal(ctx, &k); err != nil {
 		return nil, card, err
 	}
-	slog.Info("grown", "trees", report.Trees, "bytes", len(text), "training loss", report.TrainLoss, "validation loss", report.ValidLoss)
-	card = models.Card{Version: c.Version, Created: c.Created, Schema: features.Digest(), Data: data, Calibration: models.Calibration{Kind: models.Uncalibrated}}
-	if card.Calibration, err = calibrate(text, card, kept[validation]); err != nil {
+	if text, err = c.grow(ctx, library, &k, &card); err != nil {
+		return nil, card, err
+	}
+	if err := calibrate(text, &card, k.calibrating); err != nil {
 		return nil, card, err
 	}
 	m, err := load(text, card)
 	if err != nil {
 		return nil, card, err
 	}
-	card.Metrics, err = judge(w, m, kept[judging])
-	card.Notes = notes(report, kept)
+	if card.Reliability, err = reliability(m, k.judging); err != nil {
+		return nil, card, err
+	}
+	printReliability(w, card.Reliability)
+	card.Ordinary = models.Medians(honest(k.calibrating))
+	card.Metrics, err = judge(w, m, k.judging)
+	card.Notes = c.notes(&card)
 	return text, card, err
 }
 
 // Judge prints how a model does on the rows that Make judges on.
-func (c *Recipe) Judge(w io.Writer, m *models.Model) (metrics map[string]float64, err error) {
-	kept, _ := c.collect()
-	if err := c.collectReal(&kept[judging]); err != nil {
+func (c *Recipe) Judge(ctx context.Context, w io.Writer, m *models.Model) (metrics map[string]float64, err error) {
+	k := rows{only: judging}
+	if err := c.collect(ctx, &k); err != nil {
 		return nil, err
 	}
-	return judge(w, m, kept[judging])
-}
-
-// collect runs every setting.
-func (c *Recipe) collect() (all [parts][]sample, data models.Data) {
-	world := population.SyntheticWorld(c.Seed)
-	for i := range settings {
-		began := time.Now()
-		kept, o := collect(settings[i], i, c.Seed, world, c.Scale)
-		for p := range kept {
-			all[p] = append(all[p], kept[p]...)
-		}
-		slog.Info("simulated", "setting", settings[i].name, "training", len(kept[training]), "validation", len(kept[validation]),
-			"judging", len(kept[judging]), "took", time.Since(began).Round(time.Second))
-		if data.From.IsZero() {
-			data.From = o.Start
-		}
-		if to := o.Start.AddDate(0, 0, o.Days*2/3); to.After(data.To) {
-			data.To = to
-		}
+	if err := c.collectReal(ctx, &k); err != nil {
+		return nil, err
 	}
-	data.Generator = "bench/population/baseline, synthetic world"
-	data.Seed, data.Rows = c.Seed, len(all[training])
-	return all, data
-}
-
-// collectReal adds the rows of the setting over real address space, where its
-// files are.
-func (c *Recipe) collectReal(to *[]sample) error {
-	files := geoip.Files{City: filepath.Join(c.Geo, "city.mmdb"), ASN: filepath.Join(c.Geo, "asn.mmdb")}
-	if _, err := os.Stat(files.City); err != nil {
-		slog.Warn("not judged on real address space", "because", err)
-		return nil
-	}
-	world, err := population.OpenWorld(files, c.Seed)
+	r, err := reliability(m, k.judging)
 	if err != nil {
+		return nil, err
+	}
+	printReliability(w, r)
+	return judge(w, m, k.judging)
+}
+
+// Export writes the rows of every slice to table as Parquet (train.Table), in
+// bounded memory and without LightGBM, and tells w what they are.
+func (c *Recipe) Export(ctx context.Context, table, w io.Writer) error {
+	k := rows{forget: true}
+	if err := c.table(&k, table, func() error { return c.collect(ctx, &k) }); err != nil {
 		return err
 	}
-	kept, _ := collect(real, len(settings), c.Seed, world, c.Scale)
-	slog.Info("simulated", "setting", real.name, "judging", len(kept[judging]))
-	*to = append(*to, kept[judging]...)
+	k.print(w)
 	return nil
 }
 
-// Weights of fraud in training, against 1 of an honest row: takeovers are few
-// and what matters; failed guesses are many and give nobody access.
-const (
-	takeoverWeight = 3
-	failedWeight   = 0.3
-)
-
-func table(rows []sample) *train.Data {
-	d := &train.Data{Columns: features.Width}
-	for i := range rows {
-		s := &rows[i]
-		d.X = append(d.X, s.Vector[:]...)
-		y, w := float32(0), float32(1)
-		switch {
-		case s.Takeover:
-			y, w = 1, takeoverWeight
-		case s.Fraud:
-			y, w = 1, failedWeight
-		}
-		d.Y, d.Weight = append(d.Y, y), append(d.Weight, w)
+// table has collect write into a table, which it begins and ends; without a
+// writer it only collects.
+func (c *Recipe) table(k *rows, w io.Writer, collect func() error) (err error) {
+	if w == nil {
+		return collect()
 	}
-	return d
+	p := c.params()
+	if k.table, err = train.NewTable(w, p.FeatureNames); err != nil {
+		return err
+	}
+	k.table.NoteParams(&p)
+	k.table.Note("wary.schema", features.Digest())
+	if err := collect(); err != nil {
+		return err
+	}
+	return k.table.Close()
 }
 
-func grow(ctx context.Context, l *train.Library, kept [parts][]sample, trees int) ([]byte, train.Report, error) {
-	p := train.Params{
-		Trees: trees, Leaves: 31, LearningRate: 0.12, MinLeafRows: 100, FeatureFraction: 0.5, BaggingFraction: 0.8,
-		L2: 5, MaxBin: 63, EarlyStopping: 30, Seed: 1,
+// grow grows the model and tells the card how.
+func (c *Recipe) grow(ctx context.Context, l *train.Library, k *rows, card *models.Card) ([]byte, error) {
+	digest, err := fileDigest(c.Library)
+	if err != nil {
+		return nil, err
 	}
-	for _, f := range features.Schema {
-		p.FeatureNames, p.Monotone = append(p.FeatureNames, f.Name), append(p.Monotone, int8(f.Risk))
-	}
-	return l.Grow(ctx, table(kept[training]), table(kept[validation]), p, func(tree int, training, validation float64) {
-		if tree%20 == 0 {
-			slog.Info("growing", "trees", tree, "training loss", training, "validation loss", validation)
-		}
+	p := c.params()
+	text, report, err := l.Grow(ctx, &k.grown[training], &k.grown[stopping], p, func(tree int, _, _ float64) {
+		c.progress(Growing, 1, p.Trees)
 	})
+	if err != nil {
+		return nil, err
+	}
+	c.progress("", 0, 0)
+	slog.Info("grown", "trees", report.Trees, "of", report.Grown, "bytes", len(text), "training loss", report.TrainLoss, "later loss", report.ValidLoss)
+	t := &k.slices[training]
+	card.Data = models.Data{Generator: "bench/population/baseline, synthetic world", Seed: c.Seed, Rows: t.Rows, From: t.From, To: t.To}
+	card.Training = &models.Training{
+		Library: digest, Parameters: p.Text(), Trees: report.Trees, Grown: report.Grown, TreesAtMost: p.Trees, EarlyStopping: p.EarlyStopping,
+		Slices: k.told(), Prior: takeoverPrior,
+	}
+	return text, nil
+}
+
+// honest yields the vectors of honest attempts that decisions are about.
+func honest(samples []sample) iter.Seq[*features.Vector] {
+	return func(yield func(*features.Vector) bool) {
+		for i := range samples {
+			if s := &samples[i]; !s.Fraud && s.Judged() && !yield(&s.Vector) {
+				return
+			}
+		}
+	}
+}
+
+// fileDigest returns "sha256:<hex>" of a file.
+func fileDigest(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func load(text []byte, card models.Card) (*models.Model, error) {
@@ -166,39 +221,36 @@ func load(text []byte, card models.Card) (*models.Model, error) {
 	return models.Load(text, b)
 }
 
-// calibrate fits Platt's line on people the model was not grown from, over the
-// attempts that decisions are about, and corrects the share of takeovers there
-// to the stated prior.
-func calibrate(text []byte, card models.Card, rows []sample) (models.Calibration, error) {
-	m, err := load(text, card)
+// calibrate fits a calibration on people the model was not grown from, over the
+// attempts that decisions are about, and corrects the share of takeovers there to
+// the stated prior. Raw scores are log-odds: Params has no sigmoid but LightGBM's 1.
+func calibrate(text []byte, card *models.Card, samples []sample) error {
+	m, err := load(text, *card)
 	if err != nil {
-		return card.Calibration, err
+		return err
 	}
 	var p models.Prediction
 	var raw []float64
 	var labels, weights []float32
-	positives, total := 0.0, 0.0
-	for i := range rows {
-		s := &rows[i]
+	for i := range samples {
+		s := &samples[i]
 		if !s.Judged() {
 			continue
 		}
 		m.Predict(&p, &s.Vector)
-		y := float32(0)
-		if s.Takeover {
-			y = 1
-			positives += s.weight
-		}
-		total += s.weight
-		raw, labels, weights = append(raw, p.Raw), append(labels, y), append(weights, float32(s.weight))
+		y, w := s.label(calibrating)
+		raw, labels, weights = append(raw, p.Raw), append(labels, y), append(weights, w)
 	}
-	out := models.Calibration{Kind: models.Platt}
-	if out.A, out.B, err = train.PlattFit(raw, labels, weights); err != nil {
-		return out, err
+	share, err := train.Share(labels, weights, 1)
+	if err != nil {
+		return fmt.Errorf("calibrate: the simulation is too small: %w", err)
 	}
-	out.PriorShift, err = train.PriorShift(takeoverPrior, positives/total)
-	slog.Info("calibrated", "a", out.A, "b", out.B, "shift", out.PriorShift)
-	return out, err
+	if card.Calibration, card.Training.CalibrationLoss, err = train.Calibrate(raw, labels, weights); err != nil {
+		return err
+	}
+	card.Calibration.PriorShift, err = train.PriorShift(takeoverPrior, share)
+	slog.Info("calibrated", "kind", card.Calibration.Kind, "losses", card.Training.CalibrationLoss, "shift", card.Calibration.PriorShift)
+	return err
 }
 
 // Write makes a model's folder. The compressed text holds neither time nor

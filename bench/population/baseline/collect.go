@@ -1,12 +1,17 @@
 package baseline
 
 import (
+	"context"
+	"log/slog"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/waryauth/wary/bench/population"
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/signals"
+	"github.com/waryauth/wary/signals/geoip"
 )
 
 // setting is one simulated deployment: how large it is, whom it serves, what it
@@ -42,91 +47,78 @@ var settings = [...]setting{
 // that they know. No geo file enters training.
 var real = setting{"real address space, city and ASN files", 12_000, 75, "GB", usual, signals.MissingAnonymity}
 
-// part says what a row is for.
-type part uint8
-
-const (
-	left part = iota
-	training
-	validation // early stopping and calibration
-	judging
-	parts
-)
-
-// held is the family that is no part of training.
-const held = population.PushFatigue
-
-// warmUp is how long nothing is kept: nobody has a history yet.
-const warmUp = 7
-
-// splitter sorts the rows of a run into parts: by time, so that training is
-// before the cut and judging after it; by user, since of ten a user is in
-// judging always (3), in validation always (1) or never in either; and by
-// campaign, since judging has only those that began after the cut.
-type splitter struct {
-	start, cut int64
-	began      map[int32]bool // campaigns seen before the cut
-}
-
-func newSplitter(o population.Options) *splitter {
-	start := o.Start.UnixMilli()
-	days := func(n int) int64 { return start + int64(n)*int64(24*time.Hour/time.Millisecond) }
-	return &splitter{start: days(warmUp), cut: days(o.Days * 2 / 3), began: map[int32]bool{}}
-}
-
-func (s *splitter) part(r *population.Row) part {
-	if r.At < s.cut {
-		if r.Campaign > 0 {
-			s.began[r.Campaign] = true
-		}
-	} else if s.began[r.Campaign] {
-		return left
-	}
-	group := group(r.User)
-	if r.User < 0 { // nobody's name goes with its campaign
-		group = 3 + r.Campaign%7
-	}
-	switch {
-	case r.At < s.start:
-		return left
-	case r.At >= s.cut && group < 3:
-		return judging
-	case r.At >= s.cut || group < 3 || r.Family == held:
-		return left
-	case group == 3:
-		return validation
-	}
-	return training
-}
-
-// group spreads users evenly over 0 to 9.
-func group(user int32) int32 {
-	return int32(uint32(user) * 2654435761 >> 8 % 10)
-}
-
-// sample is a row that was kept, and how many it stands for.
-type sample struct {
-	population.Row
-	weight  float64
-	setting int
-}
-
-// shares kept of honest rows and of failed guesses, by part.
+// shares kept of honest rows and of failed guesses, by part. What ends training
+// is drawn as training is, so that its loss is of the same mixture.
 var (
-	honestKept = [parts]float64{training: 0.12, validation: 0.25, judging: 0.3}
-	failedKept = [parts]float64{training: 0.15, validation: 0.3, judging: 0.05}
+	honestKept = [parts]float64{training: 0.12, stopping: 0.12, calibrating: 0.6, judging: 0.3}
+	failedKept = [parts]float64{training: 0.15, stopping: 0.15, calibrating: 0.05, judging: 0.05}
 )
 
-// collect runs a setting and keeps its rows by part.
-func collect(c setting, number int, seed uint64, world *population.World, scale float64) (kept [parts][]sample, o population.Options) {
+// collect runs every setting.
+func (c *Recipe) collect(ctx context.Context, k *rows) error {
+	world := population.SyntheticWorld(c.Seed)
+	total := 0
+	for i := range settings {
+		total += c.users(settings[i]) * settings[i].days
+	}
+	for i := range settings {
+		began := time.Now()
+		told := func(days int) { c.progress(Simulating, days, total) }
+		if err := c.run(ctx, settings[i], i, world, k, told); err != nil {
+			return err
+		}
+		c.progress("", 0, 0)
+		slog.Info("simulated", "setting", settings[i].name, "training", k.slices[training].Rows, "stopping", k.slices[stopping].Rows,
+			"calibrating", k.slices[calibrating].Rows, "judging", k.slices[judging].Rows, "took", time.Since(began).Round(time.Second))
+	}
+	return nil
+}
+
+// collectReal adds the rows of the setting over real address space, where its
+// files are.
+func (c *Recipe) collectReal(ctx context.Context, k *rows) error {
+	files := geoip.Files{City: filepath.Join(c.Geo, "city.mmdb"), ASN: filepath.Join(c.Geo, "asn.mmdb")}
+	if _, err := os.Stat(files.City); err != nil {
+		slog.Warn("not judged on real address space", "because", err)
+		return nil
+	}
+	world, err := population.OpenWorld(files, c.Seed)
+	if err != nil {
+		return err
+	}
+	only := rows{only: judging}
+	told := func(days int) { c.progress(SimulatingReal, days, c.users(real)*real.days) }
+	if err := c.run(ctx, real, len(settings), world, &only, told); err != nil {
+		return err
+	}
+	c.progress("", 0, 0)
+	slog.Info("simulated", "setting", real.name, "judging", only.slices[judging].Rows)
+	k.judging = append(k.judging, only.judging...)
+	return nil
+}
+
+// users returns how many a setting has.
+func (c *Recipe) users(s setting) int { return max(int(float64(s.users)*c.Scale), 50) }
+
+// run simulates a setting and keeps a share of its rows. told is called once a
+// simulated day with the users of it.
+func (c *Recipe) run(ctx context.Context, s setting, number int, world *population.World, k *rows, told func(days int)) error {
 	sim := population.New(population.Options{
-		Seed: seed + uint64(number)*1000, Users: max(int(float64(c.users)*scale), 50), Days: c.days, World: world, Home: c.home, Reports: c.reports,
-		Campaigns: campaigns(c),
+		Seed: c.Seed + uint64(number)*1000, Users: c.users(s), Days: s.days, World: world, Home: s.home, Reports: s.reports, Campaigns: campaigns(s),
 	})
-	o = sim.Options()
-	draw := rand.New(rand.NewPCG(seed, uint64(number)))
+	draw := rand.New(rand.NewPCG(c.Seed, uint64(number)))
+	o := sim.Options()
 	split := newSplitter(o)
-	for row := range population.Rows(sim, c.missing) {
+	const day = int64(24 * time.Hour / time.Millisecond)
+	tomorrow := o.Start.UnixMilli()
+	for row := range population.Rows(sim, s.missing) {
+		if row.At >= tomorrow {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			told(o.Users)
+			tomorrow += day
+		}
 		p := split.part(row)
 		share := 1.0
 		if !row.Fraud {
@@ -138,13 +130,15 @@ func collect(c setting, number int, seed uint64, world *population.World, scale 
 		if p == left || u >= share {
 			continue
 		}
-		s := sample{*row, 1 / share, number}
-		if pending && p == training { // asked before the check
-			hide(&s.Vector)
+		kept := sample{*row, 1 / share, number}
+		if pending && p < calibrating { // asked before the check
+			hide(&kept.Vector)
 		}
-		kept[p] = append(kept[p], s)
+		if err := k.add(p, &kept); err != nil {
+			return err
+		}
 	}
-	return kept, o
+	return nil
 }
 
 // hide takes out what an attempt scored before its check cannot tell.

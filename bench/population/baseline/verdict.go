@@ -3,8 +3,10 @@ package baseline
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/waryauth/wary/bench/population"
 	"github.com/waryauth/wary/models"
@@ -125,22 +127,71 @@ func round(x float64) float64 {
 	return short
 }
 
+// binEdges parts probabilities at every ten points of the scale 0 to 100, of which
+// 40 is 0.001 and 60 is 0.01: a factor of the square root of ten each.
+func binEdges() (edges []float64) {
+	for points := 10; points < 100; points += 10 {
+		edges = append(edges, math.Pow(10, float64(points-100)/20))
+	}
+	return edges
+}
+
+// reliability holds probabilities against what was simulated, on the judged rows
+// of all synthetic settings. Takeovers are weighed down to the share that the
+// probabilities are for.
+func reliability(m *models.Model, rows []sample) (*models.Reliability, error) {
+	var p models.Prediction
+	var probabilities []float64
+	var labels, weights []float32
+	for i := range rows {
+		s := &rows[i]
+		if !s.Judged() || s.setting >= len(settings) {
+			continue
+		}
+		m.Predict(&p, &s.Vector)
+		y, w := s.label(judging)
+		probabilities, labels, weights = append(probabilities, p.Probability), append(labels, y), append(weights, w)
+	}
+	share, err := train.Share(labels, weights, 1)
+	if err != nil {
+		return nil, fmt.Errorf("judge: the simulation is too small: %w", err)
+	}
+	for i, y := range labels {
+		if y == 1 {
+			weights[i] *= float32(takeoverPrior / (1 - takeoverPrior) * (1 - share) / share)
+		}
+	}
+	bins, err := train.ReliabilityBetween(probabilities, labels, weights, binEdges())
+	return &models.Reliability{ECE: models.ECE(bins), Bins: bins}, err
+}
+
+// printReliability prints the table.
+func printReliability(w io.Writer, r *models.Reliability) {
+	fmt.Fprintf(w, "\nprobabilities, for a share of takeovers of %g: calibration error %.2g\n", float64(takeoverPrior), r.ECE)
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "lowest\thighest\tpredicted\tobserved\trows\t")
+	for _, b := range r.Bins {
+		fmt.Fprintf(t, "%.3g\t%.3g\t%.3g\t%.3g\t%d\t\n", b.Low, b.High, b.Predicted, b.Observed, b.Rows)
+	}
+	_ = t.Flush() // w tells its own errors
+}
+
 // notes tell how the model was made, beyond what the card has fields for.
-func notes(report train.Report, kept [parts][]sample) string {
+func (c *Recipe) notes(card *models.Card) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Trained on simulated people, not on anybody's data. %d trees of at most 31 leaves, LightGBM 4.7.0, monotone where the schema says so. ", report.Trees)
-	fmt.Fprintf(&b, "Deployments simulated: ")
+	fmt.Fprintf(&b, "Trained on simulated people, not on anybody's data. Deployments simulated: ")
 	for i, s := range settings {
 		if i > 0 {
 			b.WriteString("; ")
 		}
-		fmt.Fprintf(&b, "%s (%d users, %d days)", s.name, s.users, s.days)
+		fmt.Fprintf(&b, "%s (%d users, %d days)", s.name, c.users(s), s.days)
 	}
 	fmt.Fprintf(&b, ". Addresses are of a synthetic world: no geo file entered training. ")
-	fmt.Fprintf(&b, "Fraud share of the training rows is enriched; takeovers weigh %g, failed guesses %g. ", float64(takeoverWeight), failedWeight)
-	fmt.Fprintf(&b, "Early stopping and Platt calibration on %d rows of other people; probabilities are for a share of takeovers of %g among attempts whose check succeeded: ", len(kept[validation]), takeoverPrior)
+	fmt.Fprintf(&b, "Monotone where the schema says so. Fraud share of the training rows is enriched; takeovers weigh %g, failed guesses %g. ", float64(takeoverWeight), failedWeight)
+	fmt.Fprintf(&b, "Growing ended on later days of the same people, campaigns begun before them left out; calibrated (%s) on those days of other people. ", card.Calibration.Kind)
+	fmt.Fprintf(&b, "Probabilities are for a share of takeovers of %g among attempts whose check succeeded: ", takeoverPrior)
 	fmt.Fprintf(&b, "add log(p/(1-p)) - log(%g/(1-%g)) to prior_shift for another share p. ", takeoverPrior, takeoverPrior)
-	fmt.Fprintf(&b, "Metrics: people, campaigns and days not trained on; caught_at_x is the share of takeovers above the threshold that the share x of honest successes reaches. ")
+	fmt.Fprintf(&b, "Metrics and reliability: people, campaigns and days that no step before has seen; caught_at_x is the share of takeovers above the threshold that the share x of honest successes reaches; bins are parted at every ten points. ")
 	fmt.Fprintf(&b, "Not trained on at all: family %s. What the engine remembers of its own decisions was empty in training, so the model does not use it.", held)
 	return b.String()
 }
