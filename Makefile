@@ -8,10 +8,10 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 export GO DEST FUZZTIME
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run tour test race bench figures lint fuzz cover build
+.PHONY: help deps run tour test race bench figures peers train-python lint fuzz cover build
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## fetch the optional data and libraries into DEST (PARTS="geo lightgbm" asks for them by name and fails without)
 	@scripts/deps.sh $(PARTS)
@@ -33,6 +33,12 @@ bench: ## all benchmarks
 
 figures: ## the figures to reach: name, value, goal, ok or short
 	@$(GO) run ./bench/figures
+
+peers: ## make the compiled and Python peers of our kernels in data/peers, and measure the models beside them
+	@scripts/peers.sh
+
+train-python: ## grow the embedded model's trees from Python too, and compare every byte
+	@scripts/train-python.sh
 
 lint: ## gofmt, go vet, staticcheck (the house rules are tests of internal/lint)
 	@unformatted=$$($(GOFMT) -l .) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }

@@ -21,8 +21,8 @@ const (
 const oneBits = 0x3f800000
 
 const (
-	waysBytes  = (2*features.Width + 7) / 8
-	vectorRoom = waysBytes + 4*features.Width + 4
+	perWord   = 32 // ways in a word
+	waysBytes = 8 * ((features.Width + perWord - 1) / perWord)
 )
 
 // missingBits is how features write what is missing.
@@ -31,35 +31,32 @@ func missingBits() uint32 { return math.Float32bits(float32(math.NaN())) }
 // appendVector appends v, bit for bit. Which way a value takes is found without
 // branches, which nobody could predict.
 func appendVector(b []byte, v *features.Vector) []byte {
-	start := len(b)
-	if cap(b)-start < vectorRoom {
-		b = append(b, make([]byte, vectorRoom)...)
+	var others [features.Width + 1]uint32 // one that does not count is written too, and the next over it
+	n, missing := uint(0), missingBits()
+	for first := 0; first < len(v); first += perWord {
+		word := uint64(0)
+		for i, x := range v[first:min(first+perWord, len(v))] {
+			bits := math.Float32bits(x)
+			way := uint(valueOther)
+			if bits == oneBits {
+				way = valueOne
+			}
+			if bits == 0 {
+				way = valueZero
+			}
+			if bits == missing {
+				way = valueMissing
+			}
+			word |= uint64(way) << (2 * i & 63)
+			others[n] = bits
+			n += (way + 1) >> 2
+		}
+		b = binary.LittleEndian.AppendUint64(b, word)
 	}
-	b = b[:start+vectorRoom]
-	ways, at := b[start:start+waysBytes], start+waysBytes
-	var four byte
-	missing := missingBits()
-	for i, x := range v {
-		bits := math.Float32bits(x)
-		way := valueOther
-		if bits == oneBits {
-			way = valueOne
-		}
-		if bits == 0 {
-			way = valueZero
-		}
-		if bits == missing {
-			way = valueMissing
-		}
-		binary.LittleEndian.PutUint32(b[at:], bits) // written over by the next where it does not count
-		at += (way + 1) & 4
-		four |= byte(way) << (2 * (i & 3))
-		if i&3 == 3 || i == features.Width-1 {
-			ways[i>>2] = four
-			four = 0
-		}
+	for _, bits := range others[:n] {
+		b = binary.LittleEndian.AppendUint32(b, bits)
 	}
-	return b[:at]
+	return b
 }
 
 // readVector reads what appendVector appended.
@@ -69,7 +66,7 @@ func readVector(r *reader, v *features.Vector) {
 		return
 	}
 	for i := range v {
-		switch ways[i>>2] >> (2 * (i & 3)) & 3 {
+		switch ways[i/4] >> (2 * (i & 3)) & 3 {
 		case valueMissing:
 			v[i] = float32(math.NaN())
 		case valueZero:

@@ -29,8 +29,8 @@ func TestVectorRoundTrip(t *testing.T) {
 			}
 		}
 		b := appendVector(bytes.Clone([]byte("before")), &v)
-		if room := len(b) - len("before"); room > vectorRoom || string(b[:6]) != "before" {
-			t.Fatalf("%d bytes", room)
+		if string(b[:6]) != "before" {
+			t.Fatalf("what was there is %q", b[:6])
 		}
 		in := reader{b: append(b[6:], "after"...)}
 		readVector(&in, &back)
@@ -75,7 +75,7 @@ func BenchmarkAppendVector(b *testing.B) {
 			v[i] = r.Float32()
 		}
 	}
-	buf := make([]byte, 0, 2*vectorRoom)
+	buf := make([]byte, 0, 1<<12)
 	b.ReportAllocs()
 	for b.Loop() {
 		appendVector(buf, &v)
