@@ -37,9 +37,7 @@ func (e *Engine) Snapshot() error {
 	started := time.Now()
 	e.snapshots.Lock()
 	defer e.snapshots.Unlock()
-	e.pause.Lock()
-	end, state := e.log.End(), e.state.Freeze()
-	e.pause.Unlock()
+	end, state := e.freeze()
 	defer state.Close()
 	err := writeFile(e.snapshotPath(), func(f *os.File) error {
 		w := bufio.NewWriterSize(f, 1<<20)
@@ -58,6 +56,13 @@ func (e *Engine) Snapshot() error {
 	e.log.Pin(end)
 	slog.Debug("snapshot", "seconds", time.Since(started).Seconds())
 	return nil
+}
+
+// freeze takes an image of state at an address between two facts.
+func (e *Engine) freeze() (journal.Address, *history.Image) {
+	e.pause.Lock()
+	defer e.pause.Unlock()
+	return e.log.End(), e.state.Freeze()
 }
 
 func (e *Engine) writeSnapshot(w io.Writer, end journal.Address, state *history.Image) error {

@@ -64,7 +64,7 @@ type Config struct {
 
 	State struct {
 		MaxEntities   int           `yaml:"max_entities" default:"0" doc:"Bound of the entities in memory; 0 is the built-in bound."`
-		SnapshotEvery time.Duration `yaml:"snapshot_every" default:"15m" doc:"How often memory is written to disk; scoring pauses meanwhile. One is always written at a clean stop."`
+		SnapshotEvery time.Duration `yaml:"snapshot_every" default:"15m" doc:"How often memory is written to disk; scoring goes on meanwhile. One is always written at a clean stop."`
 	} `yaml:"state"`
 
 	Attempts struct {

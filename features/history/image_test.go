@@ -114,7 +114,7 @@ func TestImageUnderLoad(t *testing.T) {
 		play(s, &before[i])
 		play(want, &before[i])
 	}
-	for round := range uint64(5) {
+	for round := range uint64(3) {
 		image := s.Freeze()
 		frozen := snapshot(t, want)
 		var wg sync.WaitGroup

@@ -113,14 +113,19 @@ type errand struct {
 	kind int
 }
 
-// touch asks memory for all records of a trace at once, so that their delays
+// mostLines is how many lines of a record are asked for: the processor sees by
+// itself that a longer one is read on. Of 4 million records a recall and fold takes
+// 2.49 us with 8, 2.69 with all, 2.82 with one, and 4.45 without any touch.
+const mostLines = 8
+
+// touch asks memory for the records of a trace at once, so that their delays
 // overlap instead of adding up: first for what leads to them, then for them. It
-// takes no lock: what it finds may be outdated, and costs time only.
+// takes no lock: what it finds may be outdated, and costs time only. The values
+// that users share are few, and in the caches anyway.
 func (m *memory) touch(t *features.Trace) {
 	errands := [...]errand{
 		{t.User, users}, {t.Address, shared}, {t.Subnet, shared}, {t.ASN, shared}, {t.Device, shared}, {t.Fingerprint, shared},
 		{t.Client, clients}, {t.UserClient, pairs}, {t.UserAddress, pairs},
-		{t.Country, values}, {t.Agent, values}, {t.Browser, values}, {t.OS, values}, {t.Class, values},
 	}
 	for i := range errands {
 		if e := &errands[i]; e.key != 0 {
@@ -131,7 +136,7 @@ func (m *memory) touch(t *features.Trace) {
 	for i := range errands {
 		if e := &errands[i]; e.key != 0 {
 			if r, lines := m.kinds[e.kind].peek(e.key); r != nil {
-				prefetch(r, lines)
+				prefetch(r, min(lines, mostLines))
 			}
 		}
 	}

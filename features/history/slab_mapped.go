@@ -43,10 +43,9 @@ func reserveWords(owner *memory, n int) []uint64 {
 	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(b))), n)
 }
 
-// hugeFrom is the size from which huge pages pay: with them, 100 million random
-// bytes and more are found with one miss of the address cache instead of two, and
-// a small store is not rounded up to them.
-const hugeFrom = 32 << 20
+// hugeFrom is the size from which huge pages are asked for: a small store is not
+// rounded up to them.
+const hugeFrom = 8 << 20
 
 func reserve(owner *memory, bytes int) []byte {
 	b, err := syscall.Mmap(-1, 0, bytes, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)

@@ -10,8 +10,8 @@
 // Records have fixed sizes and hold no pointer. They lie outside the collector's
 // memory where the system allows, in pages that are taken as they are needed;
 // nothing is ever moved to grow. An attempt touches some 14 records: what leads
-// to them and then they themselves are asked of memory all at once, before the
-// first is waited for.
+// to the larger and then they themselves are asked of memory all at once, before
+// the first is waited for.
 //
 // Memory is bounded: beyond its limit a new record takes the place of one that
 // was not folded into lately. What was evicted counts as never seen. Which record

@@ -305,7 +305,7 @@ func TestRestoreRefusesDamage(t *testing.T) {
 	s := filled(3)
 	before := snapshot(t, s)
 	random := rand.New(rand.NewPCG(1, 2))
-	for i := range 300 {
+	for i := range 100 {
 		bad := bytes.Clone(b)
 		want := ErrDamaged
 		place := random.IntN(len(b))
