@@ -16,11 +16,9 @@ import (
 // pred_contrib starts from the same root value). The differences of one path add
 // up to leaf minus root, so over all trees base + contributions = raw score.
 //
-// A path depends on nothing but its leaf, so all of this is done when the model
-// is loaded. Contributions are kept as whole numbers of 2^-scale: sums are exact,
-// the same in every order, and two families fit in one word, so that eight
-// families cost four integer additions a tree: 5 to 10 % more than the score alone
-// (BenchmarkKernel, predict against kernel).
+// A path depends on nothing but its leaf, so all of this is done when the model is
+// loaded. Contributions are kept as whole numbers of 2^-scale: sums are exact, and the
+// same in every order and on every processor.
 
 // leafRow is a leaf as the sum needs it: half a cache line, and no line is crossed.
 //
@@ -38,7 +36,7 @@ const (
 	fieldMask = 1<<24 - 1
 	pairMask  = fieldMask<<32 | fieldMask
 	freeMask  = 0xff<<32 | 0xff
-	rowBytes  = 32
+	rowBytes  = 8 * (1 + rowWords)
 	freeField = 2 * rowWords // the first family in the free bytes
 
 	_ = uint(freeField + 2 - features.Families) // no room for more families

@@ -5,7 +5,8 @@ import (
 	"sort"
 )
 
-// The kernel walks eight trees at once and does not branch on data.
+// The step kernel walks eight trees at once and does not branch on data. It is the one
+// for every processor, and for trees that the mask kernels have no room for.
 //
 //   - Features are float32, so x <= t for a float64 threshold t is x <= (the
 //     greatest float32 not above t). Floats become integers in the same order
@@ -18,16 +19,17 @@ import (
 //     leaf has offset 0 and a key nothing exceeds, so it stays where it is; trees
 //     are grouped by depth and all eight take as many steps as the deepest.
 //
-// BenchmarkKernel, kernel against leaves: 5.5 times faster with 300 trees of 31
-// leaves, 5.3 times with 500 of 63 (the plain walk is as fast as leaves). One-byte
-// ranks of thresholds instead of keys make nodes half the size, but need a binary
-// search for each slot and fail beyond 254 thresholds; measured 10 % slower on the
-// first model and the same on the second.
+// Two others were measured and are no faster: one-byte ranks of thresholds make nodes
+// half the size, but need a search for each slot; QuickScorer's lists of thresholds by
+// feature, with the likelier side as the one that costs nothing, mispredict once a
+// feature (10 % slower with 300 trees of 31 leaves, 70 % with the baseline).
 const (
-	lanes    = 8
-	maxSlots = 1 << 10
+	lanes      = 8
+	maxSlots   = 1 << 10
+	stepLeaves = maxSlots // of a tree
 
-	// A node is key<<32 | slot<<22 | offset.
+	// A node is key<<32 | slot<<22 | offset. A leaf's slot is its number: whichever key
+	// is compared, the leaf stays.
 	slotShift  = 22
 	offsetMask = 1<<slotShift - 1
 	leafNode   = uint64(math.MaxInt32) << 32
@@ -35,14 +37,13 @@ const (
 
 // slot is one way of reading one feature.
 type slot struct {
-	feature     uint32
+	feature     uint16
 	missing     uint8
 	defaultLeft bool
 }
 
 type stepKernel struct {
 	nodes  []uint64
-	leafAt []uint16 // leaf by node; of inner nodes 0
 	slots  []slot
 	groups []group
 }
@@ -65,13 +66,7 @@ func orderKey(x float32) int32 {
 }
 
 // floorKey returns the key of the greatest float32 that is <= t.
-func floorKey(t float64) int32 {
-	f := float32(t)
-	if float64(f) > t {
-		f = math.Nextafter32(f, float32(math.Inf(-1)))
-	}
-	return orderKey(f)
-}
+func floorKey(t float64) int32 { return orderKey(floorFloat(t)) }
 
 // newStepKernel lays the ensemble out, or returns nil where it does not fit.
 func newStepKernel(e *ensemble) *stepKernel {
@@ -83,6 +78,9 @@ func newStepKernel(e *ensemble) *stepKernel {
 	depth := make([]int32, len(e.trees))
 	root := make([]uint32, len(e.trees))
 	for i := range e.trees {
+		if len(e.trees[i].leaf) > stepLeaves {
+			return nil
+		}
 		root[i] = uint32(len(k.nodes))
 		depth[i] = k.lay(&e.trees[i], slots)
 	}
@@ -116,16 +114,16 @@ func (k *stepKernel) lay(t *tree, slots map[slot]int) (depth int32) {
 	if len(t.left) == 0 {
 		start.node = ^0
 	}
-	k.nodes, k.leafAt = append(k.nodes, leafNode), append(k.leafAt, 0)
+	k.nodes = append(k.nodes, leafNode)
 	for queue := []item{start}; len(queue) > 0; queue = queue[1:] {
 		it := queue[0]
 		depth = max(depth, it.depth)
 		if it.node < 0 {
-			k.leafAt[it.at] = uint16(^it.node)
+			k.nodes[it.at] |= uint64(^it.node) << slotShift
 			continue
 		}
 		n := it.node
-		s := slot{uint32(t.feature[n]), t.missing[n], t.defaultLeft[n] || t.missing[n] == missingNone}
+		s := slot{uint16(t.feature[n]), t.missing[n], t.defaultLeft[n] || t.missing[n] == missingNone}
 		si, ok := slots[s]
 		if !ok {
 			si = len(k.slots)
@@ -133,8 +131,7 @@ func (k *stepKernel) lay(t *tree, slots map[slot]int) (depth int32) {
 			k.slots = append(k.slots, s)
 		}
 		children := len(k.nodes)
-		k.nodes, k.leafAt = append(k.nodes, leafNode, leafNode), append(k.leafAt, 0, 0)
-		// At most 2*MaxLeaves nodes a tree: the offset has room.
+		k.nodes = append(k.nodes, leafNode, leafNode)
 		k.nodes[it.at] = uint64(uint32(floorKey(t.threshold[n])))<<32 | uint64(si)<<slotShift&math.MaxUint32 | uint64(children-it.at)
 		queue = append(queue, item{t.left[n], children, it.depth + 1}, item{t.right[n], children + 1, it.depth + 1})
 	}
@@ -175,10 +172,12 @@ func step(nodes []uint64, keys *slotKeys, i uint32) uint32 {
 	return i + uint32(n)&offsetMask + uint32(right)
 }
 
+func leafOf(n uint64) uint16 { return uint16(uint32(n) >> slotShift) }
+
 func (k *stepKernel) leaves(leaf []uint16, s *scratch, v []float32) {
 	keys := &s.room().keys
 	k.read(keys, v)
-	nodes, at := k.nodes, k.leafAt
+	nodes := k.nodes
 	for gi := range k.groups {
 		g := &k.groups[gi]
 		a, b, c, d := g.root[0], g.root[1], g.root[2], g.root[3]
@@ -194,9 +193,9 @@ func (k *stepKernel) leaves(leaf []uint16, s *scratch, v []float32) {
 			j = step(nodes, keys, j)
 		}
 		t := &g.tree
-		leaf[t[0]], leaf[t[1]] = at[a], at[b]
-		leaf[t[2]], leaf[t[3]] = at[c], at[d]
-		leaf[t[4]], leaf[t[5]] = at[e], at[f]
-		leaf[t[6]], leaf[t[7]] = at[h], at[j]
+		leaf[t[0]], leaf[t[1]] = leafOf(nodes[a]), leafOf(nodes[b])
+		leaf[t[2]], leaf[t[3]] = leafOf(nodes[c]), leafOf(nodes[d])
+		leaf[t[4]], leaf[t[5]] = leafOf(nodes[e]), leafOf(nodes[f])
+		leaf[t[6]], leaf[t[7]] = leafOf(nodes[h]), leafOf(nodes[j])
 	}
 }

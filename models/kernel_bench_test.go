@@ -1,21 +1,52 @@
 package models
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
 
-// BenchmarkKernel takes one row through each way of predicting, with the
-// shared models and their own rows. leaves is handed float64 rows ready made.
-func BenchmarkKernel(b *testing.B) {
+// benchModels are the shared models with their own rows, and the embedded baseline
+// with rows that are half missing.
+func benchModels(b *testing.B, do func(name string, s *shared)) {
 	for _, name := range sharedModels {
-		s := loadShared(b, name)
+		do(name, loadShared(b, name))
+	}
+	m, err := Baseline()
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, err := parse(m.text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &shared{text: m.text, e: e, f: m.forest}
+	g, r := newRowMaker(e), rand.New(rand.NewPCG(1, 1))
+	for range 4096 {
+		v := make([]float32, len(e.names))
+		g.fill(v)
+		for i := range v {
+			if r.IntN(2) == 0 {
+				v[i] = float32(r.IntN(3))
+			}
+		}
+		s.rows = append(s.rows, v)
+	}
+	do("baseline", s)
+}
+
+// BenchmarkKernel takes one row through each kernel: alone, and with attribution.
+// leaves is handed float64 rows ready made.
+func BenchmarkKernel(b *testing.B) {
+	benchModels(b, func(name string, s *shared) {
 		o, err := newOracle(s.text, s.e)
 		if err != nil {
 			b.Fatal(err)
 		}
 		wide := make([][]float64, len(s.rows))
 		for i, v := range s.rows {
-			wide[i] = make([]float64, len(v))
-			for j, x := range v {
-				wide[i][j] = float64(x)
+			for _, x := range v {
+				wide[i] = append(wide[i], float64(x))
 			}
 		}
 		bench := func(way string, do func(i int)) {
@@ -32,9 +63,41 @@ func BenchmarkKernel(b *testing.B) {
 		for _, w := range s.f.walks() {
 			bench(w.name, func(i int) { w.raw(s.rows[i]) })
 			f, p := s.f.with(w.name), new(Prediction)
-			bench(w.name+"/attributed", func(i int) { f.predict(p, s.rows[i]) })
+			bench(w.name+"+attribution", func(i int) { f.predict(p, s.rows[i]) })
 		}
-	}
+	})
+}
+
+// BenchmarkColdKernel rewrites 4 MiB before each prediction, which leaves the model in
+// no cache of the processor's own; the row is read once. ns/op leaves that out, but
+// has the cost of two readings of the clock.
+func BenchmarkColdKernel(b *testing.B) {
+	other := make([]byte, 4<<20)
+	benchModels(b, func(name string, s *shared) {
+		for _, k := range s.f.kernels {
+			f, p := s.f.with(k.name()), new(Prediction)
+			b.Run(name+"/"+k.name()+"+attribution", func(b *testing.B) {
+				var spent time.Duration
+				var sum float32
+				n := 0
+				for b.Loop() {
+					for i := 0; i < len(other); i += 64 {
+						other[i]++
+					}
+					v := s.rows[n&4095]
+					for _, x := range v {
+						sum += x
+					}
+					begin := time.Now()
+					f.predict(p, v)
+					spent += time.Since(begin)
+					n++
+				}
+				other[0] += byte(sum)
+				b.ReportMetric(float64(spent.Nanoseconds())/float64(n), "ns/op")
+			})
+		}
+	})
 }
 
 // BenchmarkLoad is the cost of one promotion: parse, lay out, attribute, verify.

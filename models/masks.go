@@ -22,6 +22,10 @@ import (
 //     pass, over those nodes alone that rule any of them out.
 //
 // Bytes are stored less 128, because AVX2 compares signed ones.
+//
+// What one block costs bounds the whole: of AVX2's 224 bytes that are streamed and 35
+// instructions, 23 on vectors, there are 304 with 300 trees of 31 leaves, 1248 with 500
+// of 63 and 134 with the baseline.
 const (
 	maskLeaves   = 64
 	blockDepth   = 4 // nodes of one tree in a block

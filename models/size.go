@@ -16,7 +16,7 @@ func (e *Ensemble) Bytes(kernel string) int {
 }
 
 func (k *stepKernel) size() int {
-	return bytesOf(k.nodes) + bytesOf(k.leafAt) + bytesOf(k.slots) + bytesOf(k.groups)
+	return bytesOf(k.nodes) + bytesOf(k.slots) + bytesOf(k.groups)
 }
 
 func (m *masks) size() int {
