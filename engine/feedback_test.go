@@ -164,7 +164,7 @@ func TestOneSuccess(t *testing.T) {
 
 // TestCorrections: the same again changes nothing; only the opposite is counted.
 func TestCorrections(t *testing.T) {
-	e := open(t, t.TempDir())
+	e := open(t, t.TempDir(), serving(calm(t), nil))
 	defer e.Close()
 	x := score(t, e, home("x", testStart)) // a success
 	for i, step := range []struct {

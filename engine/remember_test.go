@@ -206,7 +206,7 @@ func TestChallengeIsForOneThing(t *testing.T) {
 // TestAttemptLimits: what a fact cannot hold is refused, and the log stays readable.
 func TestAttemptLimits(t *testing.T) {
 	dir := t.TempDir()
-	e := open(t, dir)
+	e := open(t, dir, serving(calm(t), nil))
 	f := func(pointer string, change func(*signals.Attempt)) {
 		t.Helper()
 		a := home("x", testStart)
@@ -236,7 +236,7 @@ func TestAttemptLimits(t *testing.T) {
 	if err := e.crash(); err != nil {
 		t.Fatal(err)
 	}
-	e = open(t, dir)
+	e = open(t, dir, serving(calm(t), nil))
 	defer e.Close()
 	if x := score(t, e, full); !x.Repeated || len(x.Decision.Grant.Scopes)+len(x.Decision.Grant.Removed) != signals.MaxScopes {
 		t.Errorf("repeated %v: %d scopes granted", x.Repeated, len(x.Decision.Grant.Scopes))

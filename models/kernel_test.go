@@ -75,7 +75,7 @@ var drawings = []drawn{
 	{"31 leaves", 20, 37, 31, 40, anyMissing},
 	{"32 leaves", 20, 16, 32, 40, anyMissing},
 	{"33 leaves", 20, 17, 33, 40, anyMissing},
-	{"64 leaves", 100, 24, 64, 30, anyMissing},
+	{"64 leaves", 30, 24, 64, 30, anyMissing},
 	{"no missing", 30, 16, 31, 40, []uint8{missingNone}},
 	{"zero as missing", 30, 16, 31, 40, []uint8{missingZero}},
 	{"128 columns", 128, 60, 48, 30, []uint8{missingNaN}},

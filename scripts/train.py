@@ -41,8 +41,8 @@ def main(table, out):
     params = dict(item.split("=", 1) for item in notes["wary.parameters"].split())
     x, label, weight = rows["training"]
     train = lightgbm.Dataset(x, label, weight=weight, feature_name=names, params=params)
-    x, label, weight = rows["stopping"]
-    later = lightgbm.Dataset(x, label, weight=weight, reference=train, params=params)
+    later_x, later_label, later_weight = rows["stopping"]
+    later = lightgbm.Dataset(later_x, later_label, weight=later_weight, reference=train, params=params)
 
     callbacks = []
     if int(notes["wary.early_stopping"]) > 0:
@@ -51,10 +51,12 @@ def main(table, out):
     callbacks.append(lightgbm.record_evaluation(losses))
     booster = lightgbm.train(params, train, int(notes["wary.trees"]), valid_sets=[later], valid_names=["later"], callbacks=callbacks)
 
-    # Cut after the tree with the smallest loss, whether or not growing was ended early.
+    # As many trees as had the smallest loss on the later slice, grown from all rows.
     best = 1 + int(numpy.argmin(losses["later"]["binary_logloss"]))
-    booster.save_model(out, num_iteration=best)
-    print(f"{out}: {best} trees of {booster.current_iteration()}, {len(names)} features, {len(rows['training'][1])} rows")
+    together = [numpy.concatenate(both) for both in ((x, later_x), (label, later_label), (weight, later_weight))]
+    rows = lightgbm.Dataset(together[0], together[1], weight=together[2], feature_name=names, params=params)
+    lightgbm.train(params, rows, best).save_model(out)
+    print(f"{out}: {best} trees of {booster.current_iteration()}, {len(names)} features, {len(together[1])} rows")
 
 
 if __name__ == "__main__":

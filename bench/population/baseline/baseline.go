@@ -164,28 +164,43 @@ func (c *Recipe) table(k *rows, w io.Writer, collect func() error) (err error) {
 	return k.table.Close()
 }
 
-// grow grows the model and tells the card how.
+// grow grows the model and tells the card how: a first time to see at how many trees
+// the loss on the later slice is smallest, and then as many from all rows, so that
+// what is newest is not left out of the model that serves.
 func (c *Recipe) grow(ctx context.Context, l *train.Library, k *rows, card *models.Card) ([]byte, error) {
 	digest, err := fileDigest(c.Library)
 	if err != nil {
 		return nil, err
 	}
 	p := c.params()
-	text, report, err := l.Grow(ctx, &k.grown[training], &k.grown[stopping], p, func(tree int, _, _ float64) {
-		c.progress(Growing, 1, p.Trees)
-	})
+	_, report, err := l.Grow(ctx, &k.grown[training], &k.grown[stopping], p, func(int, float64, float64) { c.progress(Growing, 1, p.Trees) })
 	if err != nil {
 		return nil, err
 	}
 	c.progress("", 0, 0)
-	slog.Info("grown", "trees", report.Trees, "of", report.Grown, "bytes", len(text), "training loss", report.TrainLoss, "later loss", report.ValidLoss)
+	all := together(&k.grown[training], &k.grown[stopping])
+	again := p
+	again.Trees, again.EarlyStopping = report.Trees, 0
+	text, final, err := l.Grow(ctx, &all, nil, again, func(int, float64, float64) { c.progress(Growing, 1, again.Trees) })
+	if err != nil {
+		return nil, err
+	}
+	c.progress("", 0, 0)
+	slog.Info("grown", "trees", report.Trees, "of", report.Grown, "bytes", len(text), "training loss", final.TrainLoss, "later loss", report.ValidLoss)
 	t := &k.slices[training]
-	card.Data = models.Data{Generator: "bench/population/baseline, synthetic world", Seed: c.Seed, Rows: t.Rows, From: t.From, To: t.To}
+	card.Data = models.Data{Generator: "bench/population/baseline, synthetic world", Seed: c.Seed, Rows: len(all.Y), From: t.From, To: k.slices[stopping].To}
 	card.Training = &models.Training{
 		Library: digest, Parameters: p.Text(), Trees: report.Trees, Grown: report.Grown, TreesAtMost: p.Trees, EarlyStopping: p.EarlyStopping,
 		Slices: k.told(), Prior: takeoverPrior,
 	}
 	return text, nil
+}
+
+// together appends one table to another, which is not used any more.
+func together(first, second *train.Data) train.Data {
+	return train.Data{
+		Columns: first.Columns, X: append(first.X, second.X...), Y: append(first.Y, second.Y...), Weight: append(first.Weight, second.Weight...),
+	}
 }
 
 // honest yields the vectors of honest attempts that decisions are about.

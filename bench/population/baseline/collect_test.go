@@ -29,7 +29,7 @@ func TestSplit(t *testing.T) {
 	day := func(n int) int64 {
 		return time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n).UnixMilli()
 	}
-	from := [parts]int64{training: day(7), stopping: day(25), calibrating: day(25), judging: day(30)} // of 45 days, by hand
+	from := [parts]int64{training: day(0), stopping: day(25), calibrating: day(25), judging: day(30)} // of 45 days, by hand
 	to := [parts]int64{training: day(25), stopping: day(30), calibrating: day(30), judging: day(46)}
 	first := map[int32]int64{} // attempt of each campaign
 	var users, attackers [parts]map[int32]bool

@@ -72,7 +72,7 @@ func TestTheSameRecipeMakesTheSameBytes(t *testing.T) {
 	}
 	trees := bytes.Count(text, []byte("\nTree="))
 	tr := card.Training
-	if tr.Trees != trees || tr.TreesAtMost != 25 || tr.EarlyStopping != 30 || len(tr.Slices) != 4 || tr.Prior != takeoverPrior || steps[Growing] != tr.Grown || steps[Simulating] == 0 {
+	if tr.Trees != trees || tr.TreesAtMost != 25 || tr.EarlyStopping != 30 || len(tr.Slices) != 4 || tr.Prior != takeoverPrior || steps[Growing] != tr.Grown+tr.Trees || steps[Simulating] == 0 {
 		t.Errorf("card %+v of %d trees, steps %v", tr, trees, steps)
 	}
 	var directions []string

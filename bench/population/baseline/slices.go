@@ -29,22 +29,20 @@ var names = [parts]string{"left", "training", "stopping", "calibrating", "judgin
 // held is the family that is no part of training.
 const held = population.PushFatigue
 
-// warmUp is how long nothing is kept, in days: nobody has a history yet.
-const warmUp = 7
-
-// splitter sorts the rows of a run into parts. By time: training until stop,
+// splitter sorts the rows of a run into parts. By time: training from the first day,
+// when nobody has a history yet, as on a daemon that has just been set up, until stop,
 // stopping and calibrating until cut, then judging. By campaign: one that began
 // before a slice is in that slice no more. By user, of ten: three are for judging
 // alone, and of the others four end training and three calibrate.
 type splitter struct {
-	start, stop, cut int64
-	began            map[int32]int64 // campaign: its first attempt
+	stop, cut int64
+	began     map[int32]int64 // campaign: its first attempt
 }
 
 func newSplitter(o population.Options) *splitter {
 	start := o.Start.UnixMilli()
 	days := func(n int) int64 { return start + int64(n)*int64(24*time.Hour/time.Millisecond) }
-	return &splitter{start: days(warmUp), stop: days(o.Days * 5 / 9), cut: days(o.Days * 2 / 3), began: map[int32]int64{}}
+	return &splitter{stop: days(o.Days * 5 / 9), cut: days(o.Days * 2 / 3), began: map[int32]int64{}}
 }
 
 func (s *splitter) part(r *population.Row) part {
@@ -61,8 +59,6 @@ func (s *splitter) part(r *population.Row) part {
 		group = 3 + r.Campaign%7
 	}
 	switch {
-	case r.At < s.start:
-		return left
 	case group < 3:
 		if r.At >= s.cut && began >= s.cut {
 			return judging

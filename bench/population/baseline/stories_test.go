@@ -13,10 +13,10 @@ import (
 )
 
 // told are the probabilities that the shipped model gives to three short stories.
-type told struct{ home, abroad, stuffed float64 }
+type told struct{ first, home, abroad, stuffed float64 }
 
-// stories tells them to observers, as `wary tour` does: three weeks at home on the
-// usual phone; then another country and device; or a burst of guesses from a
+// stories tells them to observers, as `wary tour` does: the first attempt that a new
+// deployment sees; three weeks at home on the usual phone; then another country and device; or a burst of guesses from a
 // hosting network of which one fits. The engine would not learn from the second
 // story before it was challenged, so the third has an observer of its own.
 func stories(m *models.Model, observer func() *population.Observer) (t told) {
@@ -48,6 +48,8 @@ func stories(m *models.Model, observer func() *population.Observer) (t told) {
 		}
 		return tell(home(now))
 	}
+	t.first = tell(home(now.AddDate(0, 0, -22)))
+	seen = observer()
 	t.home = threeWeeks()
 	a := attempt(now.Add(time.Second), "177.34.120.7", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", "pt-BR,pt;q=0.9")
 	a.Device.ID, a.Device.TimezoneOffsetMin = "laptop", signals.Some(-180.0)
@@ -102,8 +104,11 @@ func TestStories(t *testing.T) {
 				locator = db
 			}
 			got := stories(m, func() *population.Observer { return population.NewObserver(locator, c.missing, 1000) })
-			t.Logf("home %.3g, abroad %.3g, stuffed %.3g", got.home, got.abroad, got.stuffed)
+			t.Logf("first %.3g, home %.3g, abroad %.3g, stuffed %.3g", got.first, got.home, got.abroad, got.stuffed)
 			threshold := m.Card().Metrics["threshold_at_0.01"]
+			if got.first > 0.15 { // half of what the policy denies at
+				t.Errorf("the first attempt of all: probability %.3g: a new deployment turns people away", got.first)
+			}
 			if got.home > threshold/2 {
 				t.Errorf("at home: probability %.3g, want below half the threshold %.3g of 1 %% of honest attempts", got.home, threshold)
 			}
