@@ -143,10 +143,7 @@ func (r *Replayer) foldOne(state *history.Store, user features.Key, rec journal.
 		if old.Trace.User != user {
 			return nil
 		}
-		state.Attempt(&old.Trace)
-		if old.fact.teaches {
-			state.Succeed(&old.Trace)
-		}
+		old.fact.fold(state, &old.Trace)
 	case KindFeedback:
 		var f feedbackFact
 		if err := f.read(rec.Payload); err != nil {
@@ -155,12 +152,7 @@ func (r *Replayer) foldOne(state *history.Store, user features.Key, rec journal.
 		if f.trace.User != user {
 			return nil
 		}
-		if f.teaches {
-			state.Succeed(&f.trace)
-		}
-		if f.fails {
-			state.Fail(&f.trace)
-		}
+		f.fold(state)
 	case KindEvent:
 		var f eventFact
 		if err := json.Unmarshal(rec.Payload, &f); err != nil {

@@ -18,21 +18,17 @@ const (
 	valueOther // its four bytes follow
 )
 
-const oneBits = 0x3f800000
-
 const (
+	oneBits   = 0x3f800000
 	perWord   = 32 // ways in a word
 	waysBytes = 8 * ((features.Width + perWord - 1) / perWord)
 )
-
-// missingBits is how features write what is missing.
-func missingBits() uint32 { return math.Float32bits(float32(math.NaN())) }
 
 // appendVector appends v, bit for bit. Which way a value takes is found without
 // branches, which nobody could predict.
 func appendVector(b []byte, v *features.Vector) []byte {
 	var others [features.Width + 1]uint32 // one that does not count is written too, and the next over it
-	n, missing := uint(0), missingBits()
+	n, missing := uint(0), math.Float32bits(float32(math.NaN()))
 	for first := 0; first < len(v); first += perWord {
 		word := uint64(0)
 		for i, x := range v[first:min(first+perWord, len(v))] {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/features/history"
 	"github.com/waryauth/wary/internal/journal"
 	"github.com/waryauth/wary/signals"
 )
@@ -283,10 +284,15 @@ func (e *Engine) foldFeedback(f *feedbackFact, at journal.Address, now time.Time
 	if key != 0 {
 		e.joins.put(entry{key: key, at: at, when: millis(now)})
 	}
+	f.fold(e.state)
+}
+
+// fold is what feedback does to state.
+func (f *feedbackFact) fold(state *history.Store) {
 	if f.teaches {
-		e.state.Succeed(&f.trace)
+		state.Succeed(&f.trace)
 	}
 	if f.fails {
-		e.state.Fail(&f.trace)
+		state.Fail(&f.trace)
 	}
 }

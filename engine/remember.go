@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/features/history"
 	"github.com/waryauth/wary/internal/journal"
 	"github.com/waryauth/wary/signals"
 )
@@ -170,10 +171,15 @@ func (e *Engine) foldDecision(x *Assessment, at journal.Address, now time.Time) 
 	if x.fact.previous != (journal.Address{}) {
 		e.joins.put(entry{key: joinKey(x.fact.first), at: at, when: millis(now)})
 	}
-	if x.fact.teaches {
-		e.state.AttemptSucceed(&x.Trace)
+	x.fact.fold(e.state, &x.Trace)
+}
+
+// fold is what a decision does to state.
+func (f *fact) fold(state *history.Store, t *features.Trace) {
+	if f.teaches {
+		state.AttemptSucceed(t)
 	} else {
-		e.state.Attempt(&x.Trace)
+		state.Attempt(t)
 	}
 }
 

@@ -39,10 +39,12 @@ type store struct {
 // baselineName stands for the model that a daemon embeds.
 const baselineName = "baseline"
 
+// flags adds the flags; the registry they name is open when the command runs.
 func (s *store) flags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&s.dir, "models", filepath.Join("run", "data", engine.ModelFolder), "folder of models: models.dir of the daemon, or DATA/models")
 	fs.StringVar(&s.keys, "keys", os.Getenv("WARY_MODELS_KEYS"), "public keys, separated by commas, one of which must have signed a model ($WARY_MODELS_KEYS)")
+	cmd.PreRunE = func(*cobra.Command, []string) error { return s.open() }
 }
 
 func (s *store) open() error {
@@ -129,7 +131,7 @@ func modelListCommand() *cobra.Command {
 		Long:  "Looks at digests, cards and signatures; `wary model show` loads and proves a model. Ends with 1 if one that serves has a problem.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(out.check(), s.open()); err != nil {
+			if err := out.check(); err != nil {
 				return err
 			}
 			entries, err := s.List()
@@ -183,7 +185,7 @@ func modelShowCommand() *cobra.Command {
 		Short: "Load a model, prove it and show its card",
 		Args:  needs("MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := errors.Join(out.check(), s.open()); err != nil {
+			if err := out.check(); err != nil {
 				return err
 			}
 			m, err := s.find(args[0])
@@ -239,9 +241,6 @@ func modelAddCommand() *cobra.Command {
 		Example: "  wary train --out run/candidate && wary model add run/candidate",
 		Args:    needs("FOLDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.open(); err != nil {
-				return err
-			}
 			m, err := s.Add(args[0])
 			if err != nil {
 				return err
@@ -296,9 +295,6 @@ func modelShadowCommand() *cobra.Command {
 			return needs("MODEL")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.open(); err != nil {
-				return err
-			}
 			names, err := s.names()
 			if err != nil {
 				return err
@@ -330,9 +326,6 @@ func modelPromoteCommand() *cobra.Command {
 		Example: "  wary model promote\n  wary model promote baseline",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.open(); err != nil {
-				return err
-			}
 			names, err := s.names()
 			if err != nil {
 				return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -44,7 +43,7 @@ func modelCompareCommand() *cobra.Command {
 		Example: "  wary model compare champion challenger --data run/data\n  wary model compare baseline run/candidate --users 2000",
 		Args:    needs("MODEL", "MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := errors.Join(out.check(), s.open()); err != nil {
+			if err := out.check(); err != nil {
 				return err
 			}
 			if from.most < 1 || from.sim.Users < 1 || from.sim.Days < 1 {
