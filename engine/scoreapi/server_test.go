@@ -274,6 +274,16 @@ func testKeys(t *testing.T, rights ...string) (string, *Keys) {
 	return key, k
 }
 
+// wrongKey returns a key with the same id that differs in one character of its secret.
+func wrongKey(key string) string {
+	i := len(key) - 2
+	other := byte('A')
+	if key[i] == other {
+		other = 'B'
+	}
+	return key[:i] + string(other) + key[i+1:]
+}
+
 func TestRights(t *testing.T) {
 	key, keys := testKeys(t, "score")
 	d := newDesk(t, keys)
@@ -283,7 +293,7 @@ func TestRights(t *testing.T) {
 	if g.header.Get("WWW-Authenticate") == "" {
 		t.Error("no WWW-Authenticate")
 	}
-	wrong := key[:len(key)-2] + "AA"
+	wrong := wrongKey(key)
 	for _, bad := range []string{"Bearer " + wrong, "Bearer " + key + "x", "Bearer wary_", "Bearer ", "Basic " + key, key} {
 		d.post("/v1/score", attemptBody("a"), "Authorization", bad).want(t, 401)
 	}
@@ -313,7 +323,7 @@ func TestStrangersSendNoBatch(t *testing.T) {
 	large := strings.Repeat("\n", MaxBody+1)
 	send := func(header ...string) got { return d.do("POST", "/v1/feedback", ndjson, large, header...) }
 	send().want(t, 413)
-	send("Authorization", "Bearer "+feedback[:len(feedback)-2]+"AA").want(t, 413)
+	send("Authorization", "Bearer "+wrongKey(feedback)).want(t, 413)
 	send("Authorization", "Bearer "+scoring).want(t, 413)
 	send("Authorization", "Bearer "+feedback).want(t, 400, "empty")
 }
