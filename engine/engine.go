@@ -22,6 +22,7 @@ import (
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/features/history"
 	"github.com/waryauth/wary/internal/journal"
+	"github.com/waryauth/wary/internal/journal/ledger"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/signals"
 )
@@ -77,7 +78,7 @@ type Engine struct {
 	log    *journal.Log
 	live   atomic.Pointer[live]
 
-	attempts, feedback, events, joins *ledger
+	attempts, feedback, events, joins *facts
 
 	// stripes order the facts of one user: who holds a user's stripe appends
 	// and folds, so that state is the fold of the log in the log's order. A
@@ -90,6 +91,12 @@ type Engine struct {
 	// failing is set while the log cannot be written, so that it is told once.
 	failing atomic.Bool
 }
+
+// facts tells which fact a key led to.
+type (
+	facts = ledger.Ledger[features.Key]
+	entry = ledger.Entry[features.Key]
+)
 
 // live is what can be swapped while running: a request takes it once and keeps it.
 type live struct {
@@ -108,7 +115,7 @@ func (e *Engine) Score(x *Assessment, now time.Time) error {
 	if answered, err := e.admit(x, now); answered || err != nil {
 		return err
 	}
-	defer e.attempts.giveUp(x.fact.attempt) // if it has no decision by then, even by a panic
+	defer e.attempts.GiveUp(x.fact.attempt) // if it has no decision by then, even by a panic
 	if err := e.observe(x, now); err != nil {
 		return err
 	}

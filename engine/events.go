@@ -85,7 +85,7 @@ func (e *Engine) appendEvent(f *eventFact, now time.Time) error {
 // foldEvent is what an event in the log does to memory: live, and again when the
 // log is read at start.
 func (e *Engine) foldEvent(f *eventFact, at journal.Address, now time.Time) {
-	e.events.put(entry{key: f.ID, content: f.Content, at: at, when: millis(now)})
+	e.events.Put(entry{Key: f.ID, Content: f.Content, At: at, When: millis(now)})
 	if f.Type == signals.SubjectErased {
 		e.state.Erase(f.Subject)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/internal/journal"
@@ -214,6 +215,9 @@ func (x *Assessment) readAnswer(r *reader) {
 	}
 	d.Grant.TTLSeconds, d.Grant.Constraint = int(r.u16()), Constraint(r.u8())
 }
+
+// millis returns a time as facts, ledgers and traces hold it.
+func millis(t time.Time) int64 { return t.UnixMilli() }
 
 func appendAddress(b []byte, a journal.Address) []byte {
 	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(b, a.Segment), a.Offset)

@@ -29,10 +29,10 @@ func (e *Engine) progressOf(at journal.Address) (progress, error) {
 	}
 	p := progress{decision: x, check: x.Trace.Result, passed: x.Decision.Outcome == Allow,
 		failed: x.Trace.Result == signals.Failure, taught: x.fact.teaches}
-	entry, _ := e.joins.get(joinKey(x.firstOf(at)))
-	p.last = entry.at
+	entry, _ := e.joins.Get(joinKey(x.firstOf(at)))
+	p.last = entry.At
 	var checked, challenged bool // the newest comes first
-	whole, err := e.about(entry.at, func(_ journal.Record, f *feedbackFact, later *Assessment) {
+	whole, err := e.about(entry.At, func(_ journal.Record, f *feedbackFact, later *Assessment) {
 		if later != nil {
 			p.taught = p.taught || later.fact.teaches
 			return
@@ -161,19 +161,19 @@ func given(t time.Time) string {
 }
 
 // once runs write, whose fold puts the fact, for an id that was not used before.
-func (e *Engine) once(in *ledger, id, content features.Key, now time.Time, write func() error) error {
+func (e *Engine) once(in *facts, id, content features.Key, now time.Time, write func() error) error {
 	for try := 0; ; try++ {
-		old, fresh := in.begin(id, content, millis(now), 0)
+		old, fresh := in.Begin(id, content, millis(now), 0)
 		switch {
 		case fresh:
-			defer in.giveUp(id) // if there is no fact by then, even by a panic
+			defer in.GiveUp(id) // if there is no fact by then, even by a panic
 			if err := write(); err != nil {
 				return errors.Join(ErrJournal, err)
 			}
 			return nil
-		case old.content != content:
+		case old.Content != content:
 			return ErrConflict
-		case old.at != journal.Address{}:
+		case old.At != journal.Address{}:
 			return nil
 		case try == patience:
 			return ErrBusy
@@ -204,8 +204,8 @@ func (e *Engine) appendFeedback(f *feedbackFact, now time.Time) error {
 	if p.decision != nil {
 		f.first, f.previous = p.decision.firstOf(f.decision), p.last
 		p.close(f)
-	} else if last, ok := e.joins.get(e.unknownKey(f)); ok {
-		f.previous = last.at
+	} else if last, ok := e.joins.Get(e.unknownKey(f)); ok {
+		f.previous = last.At
 	}
 	at, err := e.append(KindFeedback, now, f.append(nil))
 	if err != nil {
@@ -224,8 +224,8 @@ func (e *Engine) resolve(f *feedbackFact, now time.Time) journal.Address {
 		}
 		return journal.Address{}
 	}
-	if old, ok := e.attempts.get(f.attempt); ok && old.when > millis(now.Add(-e.o.RetryWindow)) {
-		return old.at
+	if old, ok := e.attempts.Get(f.attempt); ok && old.When > millis(now.Add(-e.o.RetryWindow)) {
+		return old.At
 	}
 	return journal.Address{}
 }
@@ -276,13 +276,13 @@ func (e *Engine) unknownKey(f *feedbackFact) features.Key {
 // foldFeedback is what feedback in the log does to memory: live, and again when
 // the log is read at start.
 func (e *Engine) foldFeedback(f *feedbackFact, at journal.Address, now time.Time) {
-	e.feedback.put(entry{key: f.id, content: f.content, at: at, when: millis(now)})
+	e.feedback.Put(entry{Key: f.id, Content: f.content, At: at, When: millis(now)})
 	key := e.unknownKey(f)
 	if f.decision != (journal.Address{}) {
 		key = joinKey(f.first)
 	}
 	if key != 0 {
-		e.joins.put(entry{key: key, at: at, when: millis(now)})
+		e.joins.Put(entry{Key: key, At: at, When: millis(now)})
 	}
 	f.fold(e.state)
 }

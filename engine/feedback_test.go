@@ -210,7 +210,7 @@ func TestFeedbackOfOthers(t *testing.T) {
 	if got := successes(t, e, at); got != before+1 {
 		t.Errorf("control: %d successes after %d", got, before)
 	}
-	if _, ok := e.joins.get(0); ok {
+	if _, ok := e.joins.Get(0); ok {
 		t.Error("what can never be asked for takes a place in the ledger")
 	}
 }

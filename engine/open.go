@@ -14,6 +14,7 @@ import (
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/features/history"
 	"github.com/waryauth/wary/internal/journal"
+	"github.com/waryauth/wary/internal/journal/ledger"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/signals"
 )
@@ -70,8 +71,8 @@ const eventEntries = 1 << 16
 // clear empties the memory that the log makes.
 func (e *Engine) clear() {
 	e.state = history.New(history.Options{MaxEntities: e.o.MaxEntities})
-	e.attempts, e.feedback = newLedger(e.o.RetryEntries), newLedger(e.o.JoinEntries)
-	e.events, e.joins = newLedger(eventEntries), newLedger(e.o.JoinEntries)
+	e.attempts, e.feedback = ledger.New[features.Key](e.o.RetryEntries), ledger.New[features.Key](e.o.JoinEntries)
+	e.events, e.joins = ledger.New[features.Key](eventEntries), ledger.New[features.Key](e.o.JoinEntries)
 }
 
 // Close takes a snapshot and closes the log. No other call may be under way.

@@ -83,12 +83,12 @@ func (e *Engine) Receipt(id string) (*Receipt, error) {
 // said adds the facts found under a key to the receipt: those of its decision, not
 // those of others in its row.
 func (e *Engine) said(r *Receipt, key features.Key) error {
-	last, ok := e.joins.get(key)
+	last, ok := e.joins.Get(key)
 	if !ok {
 		return nil
 	}
 	var newest []Said
-	_, err := e.about(last.at, func(rec journal.Record, f *feedbackFact, later *Assessment) {
+	_, err := e.about(last.At, func(rec journal.Record, f *feedbackFact, later *Assessment) {
 		s := Said{Logged: rec.Time}
 		if later != nil {
 			if later.fact.previous != r.ID.At {

@@ -22,18 +22,18 @@ func (e *Engine) admit(x *Assessment, now time.Time) (answered bool, err error) 
 	}
 	since := millis(now.Add(-e.o.RetryWindow))
 	for try := 0; ; try++ {
-		old, fresh := e.attempts.begin(x.fact.attempt, x.fact.body, millis(now), since)
+		old, fresh := e.attempts.Begin(x.fact.attempt, x.fact.body, millis(now), since)
 		switch {
 		case fresh:
 			return false, nil
-		case old.content != x.fact.body:
+		case old.Content != x.fact.body:
 			return false, ErrConflict
-		case old.at != journal.Address{}:
-			err := e.repeat(x, old.at)
+		case old.At != journal.Address{}:
+			err := e.repeat(x, old.At)
 			if !errors.Is(err, journal.ErrNotFound) {
 				return err == nil, err
 			}
-			e.attempts.forget(old) // retired: the log keeps less than the window
+			e.attempts.Forget(old) // retired: the log keeps less than the window
 			continue
 		case try == patience:
 			return false, ErrBusy
@@ -167,9 +167,9 @@ func (e *Engine) unlogged(x *Assessment, p *Policy) {
 // foldDecision is what a decision in the log does to memory: live, and again when
 // the log is read at start.
 func (e *Engine) foldDecision(x *Assessment, at journal.Address, now time.Time) {
-	e.attempts.put(entry{key: x.fact.attempt, content: x.fact.body, at: at, when: millis(now)})
+	e.attempts.Put(entry{Key: x.fact.attempt, Content: x.fact.body, At: at, When: millis(now)})
 	if x.fact.previous != (journal.Address{}) {
-		e.joins.put(entry{key: joinKey(x.fact.first), at: at, when: millis(now)})
+		e.joins.Put(entry{Key: joinKey(x.fact.first), At: at, When: millis(now)})
 	}
 	x.fact.fold(e.state, &x.Trace)
 }

@@ -74,7 +74,7 @@ func (e *Engine) writeSnapshot(w io.Writer, end journal.Address, state *history.
 		return err
 	}
 	for _, l := range e.ledgers() {
-		if err := l.snapshot(w); err != nil {
+		if err := l.Snapshot(w); err != nil {
 			return err
 		}
 	}
@@ -85,8 +85,8 @@ func (e *Engine) writeSnapshot(w io.Writer, end journal.Address, state *history.
 	return e.log.Sync()
 }
 
-func (e *Engine) ledgers() [4]*ledger {
-	return [4]*ledger{e.attempts, e.feedback, e.events, e.joins}
+func (e *Engine) ledgers() [4]*facts {
+	return [4]*facts{e.attempts, e.feedback, e.events, e.joins}
 }
 
 // restoreSnapshot fills memory from the snapshot and returns the address from
@@ -140,7 +140,7 @@ func (e *Engine) readSnapshot(f *os.File) (at, reach journal.Address, err error)
 		return at, reach, err
 	}
 	for _, l := range e.ledgers() {
-		if err := l.restore(src); err != nil {
+		if err := l.Restore(src); err != nil {
 			return at, reach, err
 		}
 	}
