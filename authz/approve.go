@@ -1,0 +1,256 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/signals"
+)
+
+// Stage is where in the exchange the engine is asked.
+type Stage uint8
+
+// Stages.
+const (
+	Pushed         Stage = iota + 1 // the client pushes a request
+	Authenticated                   // a person has proved who they are, or failed to
+	Redeemed                        // a code is exchanged
+	Refreshed                       // a refresh token is used
+	ForClientToken                  // a client asks for a token of its own
+	Introspected                    // a resource server asks whether a token is good
+)
+
+// stageActions are the attempts that the stages are to the engine.
+var stageActions = [...]signals.Action{
+	Pushed: signals.Authorize, Authenticated: signals.Login, Redeemed: signals.TokenRequest, Refreshed: signals.Refresh,
+	ForClientToken: signals.TokenRequest, Introspected: signals.API,
+}
+
+// Approval is the engine's leave to grant something: what it let pass of what was
+// asked, for how long, and the decision that says so. Its fields are this
+// package's own and only approve fills them: the zero Approval, all that another
+// package can make, names no decision, and issue refuses it. It is good once.
+type Approval struct {
+	stage      Stage
+	client     string
+	subject    string
+	scopes     []string
+	details    []Detail
+	removed    []Removal
+	life       time.Duration
+	constraint engine.Constraint
+	level      engine.Level
+	decision   string
+	spent      atomic.Bool
+}
+
+// Removal is what was asked for and is not granted, and why, in plain words.
+type Removal struct {
+	Scope   string `json:"scope,omitempty"`
+	Detail  string `json:"type,omitempty"` // type of the authorization detail
+	Because string `json:"because"`
+}
+
+// question is what the engine is asked.
+type question struct {
+	stage      Stage
+	client     *Client
+	subject    string
+	person     *Person // nil before one has come, and for a client's own tokens
+	login      *Login  // at Authenticated
+	redirect   string
+	scopes     []string
+	details    []Detail
+	possession Possession
+	issued     time.Time // of the token or code that is presented
+	previous   string    // decision that was challenged
+	origin     *Origin
+}
+
+// verdict is the engine's answer: an approval with Allow, a challenge with StepUp.
+type verdict struct {
+	outcome   engine.Outcome
+	approval  *Approval
+	challenge engine.Challenge
+	decision  string
+}
+
+// approve asks the engine. The error is a fault: no answer in time, none that
+// makes sense, or a failure. It is never an allow; what follows from it is the
+// caller's: before a person it is a challenge, at the token endpoint the request
+// may be sent again.
+func (a *Authority) approve(ctx context.Context, q *question) (*verdict, error) {
+	x := a.scratch.Get().(*engine.Assessment)
+	x.Reset()
+	a.attempt(&x.Attempt, q)
+	x.Body = []byte(x.Attempt.ID) // the id is new and random: no other bytes come under it
+	if err := a.ask(ctx, x); err != nil {
+		faultsTotal(q.stage).Inc()
+		return nil, err // x may still be in the engine's hands: it is not pooled again
+	}
+	v, err := a.judge(q, &x.Decision)
+	a.scratch.Put(x)
+	if err != nil {
+		faultsTotal(q.stage).Inc()
+		return nil, err
+	}
+	decisionsTotal(q.stage, v.outcome).Inc()
+	return v, nil
+}
+
+// Faults of the engine.
+var (
+	errSlow    = errors.New("the engine did not answer in time")
+	errBusy    = errors.New("too many questions to the engine are under way")
+	errPanic   = errors.New("the engine panicked")
+	errGarbage = errors.New("the engine's answer makes no sense")
+)
+
+// ask scores an assessment within the deadline. With errSlow the engine may go on
+// using x.
+func (a *Authority) ask(ctx context.Context, x *engine.Assessment) error {
+	select {
+	case a.asking <- struct{}{}:
+	default:
+		return errBusy
+	}
+	answered := make(chan error, 1)
+	go func() {
+		defer func() { <-a.asking }()
+		defer func() {
+			if p := recover(); p != nil {
+				a.o.Log.Error("the engine panicked", "fault", p, "stack", string(debug.Stack()))
+				answered <- errPanic
+			}
+		}()
+		answered <- a.o.Score(x, a.now())
+	}()
+	deadline := time.NewTimer(a.o.Deadline)
+	defer deadline.Stop()
+	select {
+	case err := <-answered:
+		if err != nil {
+			return fmt.Errorf("ask the engine: %w", err)
+		}
+		return nil
+	case <-deadline.C:
+		return errSlow
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// judge turns a decision into a verdict whose grant is within what was asked, or
+// refuses it: garbage is a fault. A challenge that the person met moments ago, in
+// this very exchange, is not put again where nobody is there to meet it.
+func (a *Authority) judge(q *question, d *engine.Decision) (*verdict, error) {
+	v := &verdict{outcome: d.Outcome, decision: d.ID.String()}
+	switch d.Outcome {
+	case engine.Deny:
+		return v, nil
+	case engine.StepUp:
+		v.challenge = engine.Challenge{ACRValues: slices.Clone(d.Challenge.ACRValues), AMR: slices.Clone(d.Challenge.AMR), MaxAge: d.Challenge.MaxAge}
+		if len(v.challenge.ACRValues)+len(v.challenge.AMR) == 0 {
+			return nil, errGarbage
+		}
+		if d.Degraded&engine.DegradedJournal == 0 && a.met(q, &v.challenge) {
+			v.outcome = engine.Allow
+		}
+	case engine.Allow:
+	default:
+		return nil, errGarbage
+	}
+	g := &d.Grant
+	if g.TTLSeconds <= 0 || int(d.Level) >= engine.Levels || int(g.Constraint) >= len(engine.ConstraintNames) || !(d.Probability >= 0 && d.Probability <= 1) {
+		return nil, errGarbage
+	}
+	if v.outcome == engine.Allow {
+		v.approval = &Approval{
+			stage: q.stage, client: q.client.ID, subject: q.subject, scopes: among(q.scopes, g.Scopes), life: time.Duration(g.TTLSeconds) * time.Second,
+			constraint: g.Constraint, level: d.Level, decision: v.decision,
+		}
+		v.approval.narrow(q, g)
+	}
+	return v, nil
+}
+
+// met reports whether the person of an exchange has met a challenge since it began.
+func (a *Authority) met(q *question, c *engine.Challenge) bool {
+	within := time.Duration(c.MaxAge) * time.Second
+	switch q.stage {
+	case Redeemed:
+		within = max(within, a.o.Lives.Interaction+a.o.Lives.Code)
+	case Introspected:
+		within = max(within, a.o.Lives.Interaction+a.o.Lives.Code+a.o.Lives.Access)
+	}
+	return q.stage != Authenticated && q.person != nil && q.person.proves(c) && a.now().Sub(q.person.AuthTime) < within
+}
+
+// narrow notes what of a question is not granted.
+func (p *Approval) narrow(q *question, g *engine.Grant) {
+	for i, d := range q.details {
+		if i < len(g.Details) && g.Details[i] {
+			p.details = append(p.details, d)
+		} else {
+			p.removed = append(p.removed, Removal{Detail: d.Type, Because: "it is too sensitive at this risk"})
+		}
+	}
+	for _, s := range q.scopes {
+		if slices.Contains(p.scopes, s) {
+			continue
+		}
+		r := Removal{Scope: s, Because: "it is too sensitive at this risk"}
+		if i := slices.IndexFunc(g.Removed, func(r engine.Removal) bool { return r.Scope == s }); i >= 0 {
+			r.Because = string(g.Removed[i].AppendBecause(nil))
+		}
+		p.removed = append(p.removed, r)
+	}
+}
+
+// take spends an approval and reports whether it was good: a decision's, and not
+// spent before.
+func (p *Approval) take() bool {
+	return p != nil && p.decision != "" && p.stage != 0 && p.spent.CompareAndSwap(false, true)
+}
+
+// binds reports whether a client's way of binding tokens is as strong as the
+// engine asks: a certificate, which the TLS layer proves, counts for a DPoP key.
+func (p *Approval) binds(c engine.Constraint) bool {
+	return c != engine.AnyConstraint && c >= p.constraint
+}
+
+// attempt fills the engine's attempt from a question.
+func (a *Authority) attempt(at *signals.Attempt, q *question) {
+	at.ID = randomText(16)
+	at.Time = a.now()
+	at.Action = stageActions[q.stage]
+	at.Subject = q.subject
+	at.UserPresent = signals.Some(q.stage == Authenticated)
+	at.PreviousDecisionID = q.previous
+	at.Client = signals.Client{ID: q.client.ID, RedirectURI: q.redirect, AuthMethod: q.client.Auth, SoftwareVersion: q.client.SoftwareVersion}
+	at.Token = signals.Token{DPoPJKT: q.possession.JKT, Binding: q.possession.binding(), Issued: q.issued}
+	at.Intent.Scopes = append(at.Intent.Scopes, q.scopes...)
+	for _, d := range q.details {
+		at.Intent.Details = append(at.Intent.Details, signals.Detail{Type: d.Type, Raw: string(d.Raw)})
+	}
+	at.Intent.Amount, at.Intent.Currency = amount(q.details)
+	if o := q.origin; o != nil {
+		at.Network, at.Headers, at.Device, at.Behaviour = o.Network, o.Headers, o.Device, o.Behaviour
+	}
+	at.Authentication = signals.Authentication{Result: signals.Success, Method: signals.OtherMethod}
+	if l := q.login; l != nil {
+		at.SubjectKnown = signals.Some(l.Known)
+		at.Authentication.Result, at.Authentication.Method = l.Result, l.Method
+		at.Authentication.RecentFailures = signals.Some(float64(l.RecentFailures))
+	}
+	if p := q.person; p != nil {
+		at.Session.ID, at.Session.ACR, at.Session.AuthTime = p.Session, p.ACR, p.AuthTime
+		at.Session.AMR = append(at.Session.AMR, p.AMR[:min(len(p.AMR), signals.MaxAMR)]...)
+	}
+}

@@ -1,0 +1,177 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/internal/jose"
+	"github.com/waryauth/wary/internal/store"
+)
+
+// Refresh gives new tokens for a refresh token. The token stays the same (FAPI 2.0,
+// section 5.3.2.1, note 1) and its idle time begins again. scope, where it is
+// given, must be within the grant (RFC 6749, section 6).
+func (a *Authority) Refresh(ctx context.Context, c *Client, token, scope string, held Possession, origin *Origin) (*Issued, error) {
+	unknown := refuse(InvalidGrant, "the refresh token is unknown, expired or revoked")
+	if !c.May(RefreshGrant) {
+		return nil, refuse(UnauthorizedClient, "this client may not use refresh tokens")
+	}
+	values, err := a.o.Store.Get(ctx, keyOf(refreshKind, token))
+	if err != nil {
+		return nil, a.broke("read the refresh token", err)
+	}
+	if values[0].Data == nil {
+		return nil, unknown
+	}
+	g, rec, err := a.grant(ctx, string(values[0].Data))
+	switch {
+	case errors.Is(err, ErrGone):
+		return nil, unknown
+	case err != nil:
+		return nil, a.broke("read the grant", err)
+	case !jose.Equal(g.Client, c.ID), !a.now().Before(g.Created.Add(a.o.Lives.Grant)):
+		return nil, unknown
+	}
+	if held.of(c.Constraint) == (Possession{}) {
+		return nil, refuse(InvalidRequest, "no proof of possession came with the refresh token")
+	}
+	scopes, refused := parseScopes(scope, g.Scopes)
+	if refused != nil {
+		return nil, refused
+	}
+	if len(scopes) == 0 {
+		scopes = g.Scopes
+	}
+	p, err := a.approveRefresh(ctx, c, g, scopes, held, origin)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.touch(ctx, record{key: keyOf(refreshKind, token), raw: values[0].Data, deadline: values[0].Deadline}, rec, g); err != nil {
+		return nil, err
+	}
+	return a.issue(ctx, p, g, c, held, "")
+}
+
+func (a *Authority) approveRefresh(ctx context.Context, c *Client, g *Grant, scopes []string, held Possession, origin *Origin) (*Approval, error) {
+	v, fault := a.approve(ctx, &question{
+		stage: Refreshed, client: c, subject: g.Person.Subject, person: &g.Person, scopes: scopes, details: g.Details,
+		possession: held.of(c.Constraint), issued: g.Created, previous: g.Decision, origin: origin,
+	})
+	switch {
+	case fault != nil:
+		return nil, a.broke("decide about the refresh", fault)
+	case v.outcome == engine.Deny:
+		if err := a.RevokeGrant(ctx, g.ID); err != nil {
+			return nil, a.broke("revoke a denied grant", err)
+		}
+		return nil, refuse(InvalidGrant, "the refresh is refused and the grant is revoked")
+	case v.outcome == engine.StepUp:
+		return nil, stepUp(&v.challenge)
+	case !v.approval.binds(c.Constraint):
+		return nil, refuse(InvalidGrant, "tokens of this client are not bound as this refresh needs")
+	}
+	return v.approval, nil
+}
+
+// idleStep is how coarsely idle time is kept, as a part of it: a refresh writes to
+// the store only when that much of it has passed.
+const idleStep = 16
+
+// touch begins the idle time of a refresh token and its grant again.
+func (a *Authority) touch(ctx context.Context, token, grant record, g *Grant) error {
+	end := a.graceOf(g, a.now())
+	if end.Time().Sub(token.deadline.Time()) < a.o.Lives.Idle/idleStep {
+		return nil
+	}
+	err := a.o.Store.Swap(ctx,
+		store.Change{Key: token.key, Prev: token.raw, Next: token.raw, Deadline: end},
+		store.Change{Key: grant.key, Prev: grant.raw, Next: grant.raw, Deadline: end})
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return refuse(InvalidGrant, "the refresh token is unknown, expired or revoked")
+	case err != nil:
+		return a.broke("keep the refresh token", err)
+	}
+	return nil
+}
+
+// ForClient gives a client a token of its own (RFC 6749, section 4.4): no person,
+// no refresh token, no ID token.
+func (a *Authority) ForClient(ctx context.Context, c *Client, scope, details string, held Possession, origin *Origin) (*Issued, error) {
+	if !c.May(ClientGrant) {
+		return nil, refuse(UnauthorizedClient, "this client may not ask for tokens of its own")
+	}
+	scopes, refused := parseScopes(scope, c.Scopes)
+	if refused != nil {
+		return nil, refused
+	}
+	wanted, refused := parseDetails(details, c.DetailTypes)
+	if refused != nil {
+		return nil, refused
+	}
+	if slices.Contains(scopes, "openid") {
+		return nil, refuse(InvalidScope, "openid needs a person")
+	}
+	if len(scopes) == 0 && len(wanted) == 0 {
+		return nil, refuse(InvalidScope, "neither scope nor authorization_details asks for anything")
+	}
+	if held.of(c.Constraint) == (Possession{}) {
+		return nil, refuse(InvalidRequest, "no proof of possession came with the request")
+	}
+	v, fault := a.approve(ctx, &question{
+		stage: ForClientToken, client: c, subject: clientSubject(c), scopes: scopes, details: wanted, possession: held.of(c.Constraint), origin: origin,
+	})
+	switch {
+	case fault != nil:
+		return nil, a.broke("decide about the request", fault)
+	case v.outcome != engine.Allow:
+		return nil, refuse(InvalidGrant, "the request is refused") // nobody is there to step up
+	case !v.approval.binds(c.Constraint):
+		return nil, refuse(InvalidGrant, "tokens of this client are not bound as this request needs")
+	case len(v.approval.scopes) == 0 && len(v.approval.details) == 0:
+		return nil, refuse(InvalidScope, "nothing of what was asked is granted")
+	}
+	g := &Grant{Client: c.ID, Person: Person{Subject: c.ID}, Scopes: v.approval.scopes, Details: v.approval.details, Decision: v.decision, Created: a.now()}
+	return a.issue(ctx, v.approval, g, c, held, "")
+}
+
+// RevokeToken ends a token of a client (RFC 7009): of a refresh token the whole
+// grant, of an access token that token. A token that is unknown, expired or no token
+// is no error; another client's is UnauthorizedClient.
+func (a *Authority) RevokeToken(ctx context.Context, c *Client, token string) error {
+	values, err := a.o.Store.Get(ctx, keyOf(refreshKind, token))
+	if err != nil {
+		return a.broke("revoke the token", err)
+	}
+	foreign := refuse(UnauthorizedClient, "the token is another client's")
+	if id := values[0].Data; id != nil {
+		g, _, err := a.grant(ctx, string(id))
+		switch {
+		case errors.Is(err, ErrGone):
+			return nil
+		case err != nil:
+			return a.broke("revoke the token", err)
+		case g.Client != c.ID:
+			return foreign
+		}
+		if err := a.RevokeGrant(ctx, g.ID); err != nil {
+			return a.broke("revoke the token", err)
+		}
+		return nil
+	}
+	t, err := ParseToken(token, a.o.Keys.Public(), a.o.Issuer, a.now())
+	if err != nil {
+		return nil
+	}
+	if t.ClientID != c.ID {
+		return foreign
+	}
+	err = store.PutNew(ctx, a.o.Store, keyOf(revokedKind, t.ID), []byte{1}, store.Until(t.Expires.Add(time.Minute)))
+	if err != nil && !errors.Is(err, store.ErrConflict) {
+		return a.broke("revoke the token", err)
+	}
+	return nil
+}
