@@ -47,9 +47,10 @@ type Options struct {
 	Store   store.Store
 	Score   func(*engine.Assessment, time.Time) error // engine.Engine.Score
 
-	// Claims returns the identity claims of a subject, for userinfo and ID tokens.
-	// Nil: there are none.
-	Claims func(ctx context.Context, subject string) (map[string]any, error)
+	// Claims returns the identity claims of a subject, for userinfo and ID tokens, and
+	// ClaimNames are those that people have here. Nil: there are none.
+	Claims     func(ctx context.Context, subject string) (map[string]any, error)
+	ClaimNames []string
 
 	// SharedReplay marks client assertions and DPoP proofs in the store, and takes the
 	// nonce's key from Secret: for more than one node. Otherwise they are marked in memory

@@ -95,11 +95,11 @@ func (p *Proofs) Verify(ctx context.Context, r Presented) (jkt string, err error
 	case r.AccessToken != "" && !jose.Equal(c.Hash, jose.Digest(r.AccessToken)):
 		return "", refuse(InvalidProof, "ath is not of this access token")
 	}
-	if c.Nonce == "" || !p.fresh(c.Nonce, now) {
-		return "", refuse(UseNonce, "the DPoP proof must carry the nonce of the DPoP-Nonce header")
-	}
 	if err := claims.Check(jose.Window{Now: now, Ahead: proofAhead, MaxAge: proofAge}); err != nil {
 		return "", refuse(InvalidProof, "the DPoP proof is too old or of the future")
+	}
+	if c.Nonce == "" || !p.fresh(c.Nonce, now) {
+		return "", refuse(UseNonce, "the DPoP proof must carry the nonce of the DPoP-Nonce header")
 	}
 	jkt = key.Thumbprint()
 	switch err := p.used.mark(ctx, jkt, claims.ID, claims.IssuedAt.Add(proofAge+proofAhead)); {

@@ -288,14 +288,8 @@ var scopeClaims = map[string][]string{
 	"phone":   {"phone_number", "phone_number_verified"},
 }
 
-// IdentityClaims returns the names of the claims that people may have here.
-func IdentityClaims() []string {
-	out := []string{"sub"}
-	for _, scope := range [...]string{"profile", "email", "address", "phone"} {
-		out = append(out, scopeClaims[scope]...)
-	}
-	return out
-}
+// IdentityClaims returns the names of the claims that people have here, sub first.
+func (a *Authority) IdentityClaims() []string { return append([]string{"sub"}, a.o.ClaimNames...) }
 
 // Sign signs claims that are no token: introspection answers (RFC 9701) and
 // authorization responses (JARM). An access token cannot be made this way.
@@ -339,6 +333,3 @@ func leftHalf(token string) string {
 
 // Now returns the authority's time.
 func (a *Authority) Now() time.Time { return a.now() }
-
-// HasClaims reports whether people have identity claims here.
-func (a *Authority) HasClaims() bool { return a.o.Claims != nil }

@@ -35,7 +35,7 @@ func (s *Server) metadata() ([]byte, error) {
 		"request_parameter_supported":                    true,
 		"request_uri_parameter_supported":                true,
 		"require_request_uri_registration":               false,
-		"claims_parameter_supported":                     s.a.HasClaims(),
+		"claims_parameter_supported":                     len(s.a.IdentityClaims()) > 1,
 
 		"response_types_supported":                                 []string{"code"},
 		"response_modes_supported":                                 []string{"query", "jwt", "query.jwt"},
@@ -44,7 +44,7 @@ func (s *Server) metadata() ([]byte, error) {
 		"code_challenge_methods_supported":                         []string{"S256"},
 		"prompt_values_supported":                                  []string{"none", "login", "consent", "select_account"},
 		"acr_values_supported":                                     s.a.ACRs(),
-		"claims_supported":                                         append([]string{"acr", "amr", "auth_time"}, authz.IdentityClaims()...),
+		"claims_supported":                                         append([]string{"acr", "amr", "auth_time"}, s.a.IdentityClaims()...),
 		"scopes_supported":                                         clients.Scopes(),
 		"authorization_details_types_supported":                    clients.DetailTypes(),
 		"token_endpoint_auth_methods_supported":                    methods,

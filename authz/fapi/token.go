@@ -58,7 +58,7 @@ func (s *Server) issued(w http.ResponseWriter, r *http.Request) (*authz.Issued, 
 		return nil, err
 	}
 	if c.Constraint == engine.DPoPConstraint && held.JKT == "" {
-		return nil, refusal(authz.InvalidProof, "a DPoP proof is wanted")
+		return nil, refusal(authz.InvalidRequest, "a DPoP proof is wanted")
 	}
 	if c.Constraint == engine.MTLSConstraint && held.X5T == "" {
 		return nil, refusal(authz.InvalidRequest, "a client certificate is wanted")

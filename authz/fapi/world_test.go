@@ -139,7 +139,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ao := authz.Options{Issuer: w.issuer, ACRs: []string{weakACR, strongACR}, Clients: clients, Keys: w.keys, Store: w.store, Score: w.score, Now: w.now,
-		Claims: identity, Deadline: 2 * time.Second, Log: quiet}
+		Claims: identity, ClaimNames: []string{"name", "email", "email_verified"}, Deadline: 2 * time.Second, Log: quiet}
 	fo := fapi.Options{Ceremony: "/login", Log: quiet}
 	for _, o := range options {
 		o(&ao, &fo)
@@ -364,7 +364,7 @@ func newTPP(t *testing.T, w *world, id string) *tpp {
 	c := &tpp{w: w, id: id, kid: "k-" + id, key: newKey(t), proofs: newKey(t)}
 	c.cert = selfSigned(t, id)
 	transport := func(certs ...tls.Certificate) *http.Client {
-		return &http.Client{CheckRedirect: stay, Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: certs}}}
+		return &http.Client{CheckRedirect: stay, Transport: &http.Transport{ForceAttemptHTTP2: true, MaxConnsPerHost: 8, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: certs}}}
 	}
 	c.plain, c.mtls = transport(), transport(c.cert)
 	t.Cleanup(c.plain.CloseIdleConnections)

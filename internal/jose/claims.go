@@ -31,6 +31,7 @@ type Claims struct {
 	IssuedAt  time.Time
 
 	payload []byte
+	members members
 }
 
 // Audience is the aud claim, which remembers whether it was a string or an array.
@@ -46,61 +47,72 @@ func (a Audience) Is(s string) bool { return !a.array && len(a.values) == 1 && a
 // Has reports whether s is the audience or one of them.
 func (a Audience) Has(s string) bool { return slices.Contains(a.values, s) }
 
-// UnmarshalJSON reads a string, or an array of strings.
-func (a *Audience) UnmarshalJSON(data []byte) error {
-	var one string
-	a.array = data[0] == '['
-	if a.array {
-		return json.Unmarshal(data, &a.values)
+func parseAudience(raw []byte) (Audience, error) {
+	a := Audience{array: len(raw) > 0 && raw[0] == '['}
+	switch {
+	case raw == nil:
+		return a, nil
+	case a.array:
+		var values []*string // null is no string
+		err := json.Unmarshal(raw, &values)
+		if err != nil || slices.Contains(values, nil) {
+			return a, fmt.Errorf("%w: aud is not all strings", ErrMalformed)
+		}
+		for _, v := range values {
+			a.values = append(a.values, *v)
+		}
+		return a, nil
+	case raw[0] != '"':
+		return a, fmt.Errorf("%w: aud is neither a string nor an array", ErrMalformed)
 	}
-	if data[0] != '"' {
-		return fmt.Errorf("aud is neither a string nor an array")
-	}
-	err := json.Unmarshal(data, &one)
-	a.values = []string{one}
-	return err
+	text, err := unquote(raw)
+	a.values = []string{string(text)}
+	return a, err
 }
-
-// date is a NumericDate (RFC 7519, section 2): seconds since 1970, perhaps with a
-// fraction. Absent it is the zero time; null is not absent.
-type date struct{ time.Time }
 
 // latest is the last second of a date: beyond it, in the year 5138, lie mistakes,
 // milliseconds taken for seconds among them.
 const latest = 1e11
 
-func (d *date) UnmarshalJSON(data []byte) error {
-	seconds, err := strconv.ParseFloat(string(data), 64)
+// parseDate reads a NumericDate (RFC 7519, section 2): seconds since 1970, perhaps
+// with a fraction. Absent it is the zero time; null is not absent.
+func parseDate(raw []byte) (time.Time, error) {
+	if raw == nil {
+		return time.Time{}, nil
+	}
+	seconds, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil || !(seconds >= 0 && seconds < latest) {
-		return fmt.Errorf("a time that is no number of seconds")
+		return time.Time{}, fmt.Errorf("%w: a time that is no number of seconds", ErrMalformed)
 	}
 	whole, fraction := math.Modf(seconds)
-	d.Time = time.Unix(int64(whole), int64(fraction*1e9))
-	return nil
+	return time.Unix(int64(whole), int64(fraction*1e9)), nil
 }
 
 func parseClaims(payload []byte) (*Claims, error) {
-	if err := checkObject(payload); err != nil {
+	m, err := parseObject(payload)
+	if err != nil {
 		return nil, err
 	}
-	var c struct {
-		Issuer    string   `json:"iss"`
-		Subject   string   `json:"sub"`
-		Audience  Audience `json:"aud"`
-		ID        string   `json:"jti"`
-		Expiry    date     `json:"exp"`
-		NotBefore date     `json:"nbf"`
-		IssuedAt  date     `json:"iat"`
+	c := &Claims{payload: payload, members: m}
+	for name, place := range map[string]*string{"iss": &c.Issuer, "sub": &c.Subject, "jti": &c.ID} {
+		if *place, err = m.text(name); err != nil {
+			return nil, err
+		}
 	}
-	if err := gojson.Unmarshal(payload, &c); err != nil {
-		return nil, fmt.Errorf("%w: the claims: %v", ErrMalformed, err)
+	for name, place := range map[string]*time.Time{"exp": &c.Expiry, "nbf": &c.NotBefore, "iat": &c.IssuedAt} {
+		if *place, err = parseDate(m.get(name)); err != nil {
+			return nil, err
+		}
 	}
-	return &Claims{
-		Issuer: c.Issuer, Subject: c.Subject, Audience: c.Audience, ID: c.ID,
-		Expiry: c.Expiry.Time, NotBefore: c.NotBefore.Time, IssuedAt: c.IssuedAt.Time,
-		payload: payload,
-	}, nil
+	if c.Audience, err = parseAudience(m.get("aud")); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
+
+// Text returns a further claim that is a string, "" if it is absent. A claim that
+// is there and is none is ErrMalformed.
+func (c *Claims) Text(name string) (string, error) { return c.members.text(name) }
 
 // Decode reads further claims into a struct or a map. Names are compared exactly,
 // unlike in encoding/json, so every field needs its tag.

@@ -7,11 +7,10 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"math/big"
 	"slices"
-
-	gojose "github.com/go-jose/go-jose/v4"
-	gojson "github.com/go-jose/go-jose/v4/json"
 )
 
 // Bounds of RSA keys. Verifying costs the square of the size, and a key that comes
@@ -41,14 +40,9 @@ func NewKey(id string, public crypto.PublicKey) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	sum, err := (&gojose.JSONWebKey{Key: public}).Thumbprint(crypto.SHA256)
-	if err != nil {
-		return Key{}, fmt.Errorf("%w: %v", ErrKey, err)
-	}
-	return Key{
-		ID: id, Algorithm: algorithm,
-		public: public, thumbprint: base64.RawURLEncoding.EncodeToString(sum),
-	}, nil
+	k := Key{ID: id, Algorithm: algorithm, public: public}
+	k.thumbprint = Digest(k.required())
+	return k, nil
 }
 
 func algorithmOf(public crypto.PublicKey) (Algorithm, error) {
@@ -85,25 +79,50 @@ func (k Key) Public() crypto.PublicKey { return k.public }
 // RFC 9449.
 func (k Key) Thumbprint() string { return k.thumbprint }
 
-// MarshalJSON returns the public JWK, with alg and use.
-func (k Key) MarshalJSON() ([]byte, error) { return k.jwk().MarshalJSON() }
-
-func (k Key) jwk() gojose.JSONWebKey {
-	return gojose.JSONWebKey{Key: k.public, KeyID: k.ID, Algorithm: string(k.Algorithm), Use: "sig"}
+// numbers returns the numbers of a key in base64url: x and y, n and e, or x alone.
+func (k Key) numbers() (first, second string) {
+	encode := base64.RawURLEncoding.EncodeToString
+	switch pub := k.public.(type) {
+	case *ecdsa.PublicKey:
+		if point, err := pub.Bytes(); err == nil { // its form was checked by algorithmOf
+			return encode(point[1 : 1+p256Size]), encode(point[1+p256Size:])
+		}
+	case *rsa.PublicKey:
+		return encode(pub.N.Bytes()), encode(big.NewInt(int64(pub.E)).Bytes())
+	case ed25519.PublicKey:
+		return encode(pub), ""
+	}
+	return "", ""
 }
 
-// members is what decides, before anything is computed, whether a JWK is for us.
-type members struct {
-	Type       string   `json:"kty"`
-	Curve      string   `json:"crv"`
-	Use        string   `json:"use"`
-	Operations []string `json:"key_ops"`
-	Algorithm  string   `json:"alg"`
-	ID         string   `json:"kid"`
-	X          string   `json:"x"`
-	Y          string   `json:"y"`
-	N          string   `json:"n"`
-	E          string   `json:"e"`
+// required returns the required members in the order and form that a thumbprint is
+// made of (RFC 7638, section 3.2; RFC 8037, section 2).
+func (k Key) required() string {
+	first, second := k.numbers()
+	switch k.Algorithm {
+	case ES256:
+		return `{"crv":"P-256","kty":"EC","x":"` + first + `","y":"` + second + `"}`
+	case PS256:
+		return `{"e":"` + second + `","kty":"RSA","n":"` + first + `"}`
+	}
+	return `{"crv":"Ed25519","kty":"OKP","x":"` + first + `"}`
+}
+
+// MarshalJSON returns the public JWK, with alg and use. It fails for the zero Key.
+func (k Key) MarshalJSON() ([]byte, error) {
+	if k.public == nil {
+		return nil, fmt.Errorf("%w: nothing to write", ErrKey)
+	}
+	about, err := json.Marshal(struct {
+		ID        string    `json:"kid,omitempty"`
+		Algorithm Algorithm `json:"alg"`
+		Use       string    `json:"use"`
+	}{k.ID, k.Algorithm, "sig"})
+	if err != nil {
+		return nil, err
+	}
+	required := k.required()
+	return append([]byte(required[:len(required)-1]+","), about[1:]...), nil
 }
 
 // ParseKey reads one public JWK (RFC 7517, section 4). Private or symmetric
@@ -113,10 +132,11 @@ func ParseKey(jwk []byte) (Key, error) {
 	if len(jwk) > MaxKeySet {
 		return Key{}, fmt.Errorf("%w: a key of %d bytes", ErrMalformed, len(jwk))
 	}
-	if err := checkObject(jwk); err != nil {
+	m, err := parseObject(jwk)
+	if err != nil {
 		return Key{}, err
 	}
-	k, usable, err := parseMember(jwk)
+	k, usable, err := m.key()
 	if err == nil && !usable {
 		err = fmt.Errorf("%w: a key for something else", ErrKey)
 	}
@@ -126,58 +146,118 @@ func ParseKey(jwk []byte) (Key, error) {
 	return k, nil
 }
 
-// parseMember reads a JWK of which checkObject has approved. It is not usable if
-// it is a good key for something else.
-func parseMember(jwk []byte) (k Key, usable bool, err error) {
-	var present map[string]gojson.RawMessage
-	if err := gojson.Unmarshal(jwk, &present); err != nil {
-		return Key{}, false, fmt.Errorf("%w: a JWK: %v", ErrMalformed, err)
-	}
+// key makes a key of the members of a JWK. It is not usable if it is a public key
+// for something else.
+func (m members) key() (k Key, usable bool, err error) {
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
-		if _, ok := present[private]; ok {
+		if m.get(private) != nil {
 			return Key{}, false, fmt.Errorf("%w: a private or symmetric key where a public one belongs", ErrMalformed)
 		}
 	}
-	var m members
-	if err := gojson.Unmarshal(jwk, &m); err != nil {
-		return Key{}, false, fmt.Errorf("%w: a JWK: %v", ErrMalformed, err)
+	kid, err := m.text("kid")
+	if err != nil {
+		return Key{}, false, err
 	}
-	if m.Type == "" || m.Type == "oct" {
-		return Key{}, false, fmt.Errorf("%w: a JWK of type %q", ErrMalformed, m.Type)
+	algorithm, err := m.verifies()
+	if err != nil || algorithm == "" {
+		return Key{}, false, err
 	}
-	if !m.verifies() {
-		return Key{}, false, nil
+	public, err := m.public(algorithm)
+	if err != nil {
+		return Key{}, false, err
 	}
-	for _, number := range []string{m.X, m.Y, m.N, m.E} {
-		if _, err := decodeBase64(number); err != nil {
-			return Key{}, false, err
-		}
-	}
-	var parsed gojose.JSONWebKey
-	if err := parsed.UnmarshalJSON(jwk); err != nil {
-		return Key{}, false, fmt.Errorf("%w: a JWK: %v", ErrMalformed, err)
-	}
-	k, err = NewKey(m.ID, parsed.Key)
+	k, err = NewKey(kid, public)
 	return k, err == nil, err
 }
 
-// verifies reports whether a key with these members may verify signatures of one
-// of our algorithms.
-func (m members) verifies() bool {
+// verifies returns the algorithm that a JWK with these members verifies signatures
+// of; "" if it is none of ours.
+func (m members) verifies() (Algorithm, error) {
+	var kty, crv, use, alg string
+	for name, place := range map[string]*string{"kty": &kty, "crv": &crv, "use": &use, "alg": &alg} {
+		var err error
+		if *place, err = m.text(name); err != nil {
+			return "", err
+		}
+	}
 	var algorithm Algorithm
 	switch {
-	case m.Type == "EC" && m.Curve == "P-256":
+	case kty == "" || kty == "oct":
+		return "", fmt.Errorf("%w: a JWK of type %q", ErrMalformed, kty)
+	case kty == "EC" && crv == "P-256":
 		algorithm = ES256
-	case m.Type == "RSA":
+	case kty == "RSA":
 		algorithm = PS256
-	case m.Type == "OKP" && m.Curve == "Ed25519":
+	case kty == "OKP" && crv == "Ed25519":
 		algorithm = EdDSA
-	default:
-		return false
 	}
-	return (m.Algorithm == "" || m.Algorithm == string(algorithm)) &&
-		(m.Use == "" || m.Use == "sig") &&
-		(m.Operations == nil || slices.Contains(m.Operations, "verify"))
+	if alg != "" && alg != string(algorithm) || use != "" && use != "sig" {
+		return "", nil
+	}
+	if raw := m.get("key_ops"); raw != nil {
+		var operations []string
+		if err := json.Unmarshal(raw, &operations); err != nil {
+			return "", fmt.Errorf("%w: key_ops: %v", ErrMalformed, err)
+		}
+		if !slices.Contains(operations, "verify") {
+			return "", nil
+		}
+	}
+	return algorithm, nil
+}
+
+// public makes the key that the numbers of a JWK are. Its size is left to NewKey.
+func (m members) public(a Algorithm) (crypto.PublicKey, error) {
+	switch a {
+	case ES256:
+		x, err := m.number("x", p256Size)
+		if err != nil {
+			return nil, err
+		}
+		y, err := m.number("y", p256Size)
+		if err != nil {
+			return nil, err
+		}
+		point := append(append([]byte{4}, x...), y...) // SEC 1, section 2.3.3: uncompressed
+		pub, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+		if err != nil {
+			return nil, fmt.Errorf("%w: not a point of its curve", ErrMalformed)
+		}
+		return pub, nil
+	case PS256:
+		n, err := m.number("n", 0)
+		if err != nil {
+			return nil, err
+		}
+		e, err := m.number("e", 0)
+		if err != nil {
+			return nil, err
+		}
+		exponent := new(big.Int).SetBytes(e)
+		if exponent.BitLen() > 31 {
+			return nil, fmt.Errorf("%w: an exponent of %d bits", ErrKey, exponent.BitLen())
+		}
+		return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}, nil
+	}
+	x, err := m.number("x", ed25519.PublicKeySize)
+	return ed25519.PublicKey(x), err
+}
+
+// number decodes a member. Of a given size it has all its octets, otherwise no
+// leading zeros (RFC 7518, sections 6.2.1.2 and 2).
+func (m members) number(name string, size int) ([]byte, error) {
+	text, err := m.text(name)
+	if err != nil {
+		return nil, err
+	}
+	out, err := decodeBase64(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(out) == 0 || size > 0 && len(out) != size || size == 0 && out[0] == 0 {
+		return nil, fmt.Errorf("%w: %s is missing, or not of its length", ErrMalformed, name)
+	}
+	return out, nil
 }
 
 // KeySet is a set of public keys of one party. No two have both the same kid and
@@ -208,28 +288,31 @@ func ParseKeySet(jwks []byte) (KeySet, error) {
 	if len(jwks) > MaxKeySet {
 		return KeySet{}, fmt.Errorf("%w: a key set of %d bytes", ErrMalformed, len(jwks))
 	}
-	if err := checkObject(jwks); err != nil {
+	set, err := parseObject(jwks)
+	if err != nil {
 		return KeySet{}, err
 	}
-	var raw struct {
-		Keys []gojson.RawMessage `json:"keys"`
-	}
-	if err := gojson.Unmarshal(jwks, &raw); err != nil {
+	var raw []json.RawMessage
+	if err := json.Unmarshal(set.get("keys"), &raw); err != nil {
 		return KeySet{}, fmt.Errorf("%w: a key set: %v", ErrMalformed, err)
 	}
-	if len(raw.Keys) > MaxKeys {
-		return KeySet{}, fmt.Errorf("%w: a key set of %d keys", ErrMalformed, len(raw.Keys))
+	if len(raw) > MaxKeys {
+		return KeySet{}, fmt.Errorf("%w: a key set of %d keys", ErrMalformed, len(raw))
 	}
 	var s KeySet
-	for _, jwk := range raw.Keys {
-		k, usable, err := parseMember(jwk)
+	for _, jwk := range raw {
+		m, err := parseObject(jwk)
+		if err != nil {
+			return KeySet{}, err
+		}
+		k, usable, err := m.key()
 		if err != nil {
 			return KeySet{}, err
 		}
 		if !usable {
 			continue
 		}
-		if _, err := s.find(k.ID, k.Algorithm); k.ID != "" && err == nil || k.ID == "" && s.nameless(k.Algorithm) {
+		if slices.ContainsFunc(s.keys, func(o Key) bool { return o.ID == k.ID && o.Algorithm == k.Algorithm }) {
 			return KeySet{}, fmt.Errorf("%w: two keys have the same kid and algorithm", ErrKey)
 		}
 		s.keys = append(s.keys, k)
@@ -240,20 +323,12 @@ func ParseKeySet(jwks []byte) (KeySet, error) {
 	return s, nil
 }
 
-func (s KeySet) nameless(a Algorithm) bool {
-	return slices.ContainsFunc(s.keys, func(k Key) bool { return k.ID == "" && k.Algorithm == a })
-}
-
 // Keys returns a copy of the keys.
 func (s KeySet) Keys() []Key { return slices.Clone(s.keys) }
 
 // MarshalJSON returns the JWK set.
 func (s KeySet) MarshalJSON() ([]byte, error) {
-	out := gojose.JSONWebKeySet{Keys: []gojose.JSONWebKey{}}
-	for _, k := range s.keys {
-		out.Keys = append(out.Keys, k.jwk())
-	}
-	return gojson.Marshal(out)
+	return json.Marshal(map[string][]Key{"keys": append([]Key{}, s.keys...)})
 }
 
 // find returns the one key that a token with this kid, or none, and this algorithm

@@ -2,22 +2,22 @@ package jose
 
 import (
 	"crypto"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-
-	gojose "github.com/go-jose/go-jose/v4"
 )
 
-// Signer signs tokens with one private key. It is safe for concurrent use.
+// Signer signs tokens with one private key. It is safe for concurrent use if the
+// key is, as those of the standard library are.
 type Signer struct {
 	key     Key
-	private gojose.SigningKey
+	private crypto.Signer
 }
 
-// NewSigner makes a signer of an *ecdsa.PrivateKey on P-256 (ES256), an
-// *rsa.PrivateKey (PS256) or an ed25519.PrivateKey (EdDSA). The id is the kid of
-// its tokens, and may not be empty.
+// NewSigner makes a signer of a private key: on P-256 it signs with ES256, an RSA
+// key with PS256, an Ed25519 key with EdDSA. The key may lie in other hardware. The
+// id is the kid of its tokens, and may not be empty.
 func NewSigner(id string, private crypto.Signer) (*Signer, error) {
 	if id == "" {
 		return nil, errors.New("jose: a signing key needs a kid")
@@ -26,14 +26,7 @@ func NewSigner(id string, private crypto.Signer) (*Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Signer{key: k, private: gojose.SigningKey{
-		Algorithm: signatureAlgorithm(k.Algorithm),
-		Key:       gojose.JSONWebKey{Key: private, KeyID: id},
-	}}
-	if _, err := gojose.NewSigner(s.private, nil); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrKey, err)
-	}
-	return s, nil
+	return &Signer{key: k, private: private}, nil
 }
 
 // Key returns the public key that verifies what this signer signs.
@@ -46,20 +39,25 @@ func (s *Signer) Sign(typ string, claims any) (string, error) {
 	if typ == "" {
 		return "", errors.New("jose: sign: no typ")
 	}
+	header, err := json.Marshal(struct {
+		Algorithm Algorithm `json:"alg"`
+		Type      string    `json:"typ"`
+		ID        string    `json:"kid"`
+	}{s.key.Algorithm, typ, s.key.ID})
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
-	if len(payload) == 0 || payload[0] != '{' {
+	if payload[0] != '{' {
 		return "", errors.New("jose: sign: the claims are no object")
 	}
-	signer, err := gojose.NewSigner(s.private, (&gojose.SignerOptions{}).WithType(gojose.ContentType(typ)))
+	input := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(payload)
+	signature, err := sign(s.private, s.key.Algorithm, input)
 	if err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		return "", fmt.Errorf("sign token: %w", err)
-	}
-	return signed.CompactSerialize()
+	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }

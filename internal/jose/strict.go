@@ -1,10 +1,11 @@
 package jose
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -14,52 +15,55 @@ const (
 	maxMembers = 128 // of one object
 )
 
-// checkObject reports why data is not one JSON object in valid UTF-8 in which no
-// object names a member twice. Which of two members counts is otherwise up to the
-// reader, and two readers of one token may differ (RFC 7515, section 4; RFC 8725,
-// section 2.4).
-func checkObject(data []byte) error {
+// member is a member of the outermost object, its value as it stands there.
+type member struct {
+	name  []byte
+	value []byte
+}
+
+// members are those of one object, by exact name: encoding/json would take "ISS"
+// for "iss".
+type members []member
+
+// parseObject returns the members of data, which must be one JSON object in valid
+// UTF-8 in which no object, however deep, names a member twice. Which of two
+// members counts is otherwise up to the reader, and two readers of one token may
+// differ (RFC 7515, section 4; RFC 8725, section 2.4).
+func parseObject(data []byte) (members, error) {
 	if !utf8.Valid(data) || !json.Valid(data) {
-		return fmt.Errorf("%w: not JSON", ErrMalformed)
+		return nil, fmt.Errorf("%w: not JSON", ErrMalformed)
 	}
-	w := names{}
+	data = bytes.Trim(data, " \t\r\n")
+	if data[0] != '{' {
+		return nil, fmt.Errorf("%w: not a JSON object", ErrMalformed)
+	}
+	w := walk{out: make(members, 0, 8), seen: make([][]byte, 0, 8), levels: make([]level, 0, maxDepth)}
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '{', '[':
 			if err := w.open(data[i] == '{'); err != nil {
-				return err
+				return nil, err
 			}
 		case '}', ']':
+			w.ends(data, i)
 			w.close()
 		case ',':
-			w.name = w.inObject()
+			w.ends(data, i)
+			w.name = w.levels[len(w.levels)-1].object
 		case ':':
-			w.name = false
+			w.begins(i + 1)
 		case '"':
 			end := stringEnd(data, i)
-			if len(w.levels) == 0 {
-				return notAnObject()
-			}
 			if w.name {
 				if err := w.add(data[i:end]); err != nil {
-					return err
+					return nil, err
 				}
 			}
 			i = end - 1
-		case ' ', '\t', '\r', '\n':
-		default: // a number, true, false, null
-			if len(w.levels) == 0 {
-				return notAnObject()
-			}
 		}
 	}
-	if !w.object {
-		return notAnObject()
-	}
-	return nil
+	return w.out, nil
 }
-
-func notAnObject() error { return fmt.Errorf("%w: not a JSON object", ErrMalformed) }
 
 // stringEnd returns the index behind the string that begins at start.
 func stringEnd(data []byte, start int) int {
@@ -74,13 +78,13 @@ func stringEnd(data []byte, start int) int {
 	return len(data)
 }
 
-// names is where a walk through a document is: the names seen in each object that
-// is open, those of the innermost last.
-type names struct {
+// walk is where a walk through a document is, and what it has found.
+type walk struct {
 	levels []level
-	seen   []string
-	name   bool // the next string is a name
-	object bool // the outermost value is an object
+	seen   [][]byte // names in each object that is open, those of the innermost last
+	name   bool     // the next string is a name
+	out    members
+	value  int // where the value of the last of out begins; 0: it has ended
 }
 
 type level struct {
@@ -88,50 +92,97 @@ type level struct {
 	first  int // of its names in seen
 }
 
-func (w *names) open(object bool) error {
+func (w *walk) open(object bool) error {
 	if len(w.levels) == maxDepth {
 		return fmt.Errorf("%w: more than %d levels", ErrMalformed, maxDepth)
-	}
-	if len(w.levels) == 0 {
-		w.object = object
 	}
 	w.levels = append(w.levels, level{object, len(w.seen)})
 	w.name = object
 	return nil
 }
 
-func (w *names) close() {
+func (w *walk) close() {
 	w.seen = w.seen[:w.levels[len(w.levels)-1].first]
 	w.levels = w.levels[:len(w.levels)-1]
 }
 
-func (w *names) inObject() bool {
-	return len(w.levels) > 0 && w.levels[len(w.levels)-1].object
+func (w *walk) begins(at int) {
+	w.name = false
+	if len(w.levels) == 1 {
+		w.value = at
+	}
 }
 
-func (w *names) add(quoted []byte) error {
-	var name string
-	if err := json.Unmarshal(quoted, &name); err != nil {
-		return fmt.Errorf("%w: %v", ErrMalformed, err)
+func (w *walk) ends(data []byte, at int) {
+	if len(w.levels) == 1 && w.value > 0 {
+		w.out[len(w.out)-1].value = bytes.Trim(data[w.value:at], " \t\r\n")
+		w.value = 0
+	}
+}
+
+func (w *walk) add(quoted []byte) error {
+	name, err := unquote(quoted)
+	if err != nil {
+		return err
 	}
 	siblings := w.seen[w.levels[len(w.levels)-1].first:]
 	if len(siblings) == maxMembers {
 		return fmt.Errorf("%w: an object of more than %d members", ErrMalformed, maxMembers)
 	}
-	if slices.Contains(siblings, name) {
-		return fmt.Errorf("%w: an object names a member twice", ErrMalformed)
+	for _, s := range siblings {
+		if bytes.Equal(s, name) {
+			return fmt.Errorf("%w: an object names a member twice", ErrMalformed)
+		}
 	}
 	w.seen = append(w.seen, name)
+	if len(w.levels) == 1 {
+		w.out = append(w.out, member{name: name})
+	}
 	return nil
+}
+
+// unquote returns the text of a JSON string, most often the document's own memory.
+func unquote(quoted []byte) ([]byte, error) {
+	inner := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return inner, nil
+	}
+	var text string
+	if err := json.Unmarshal(quoted, &text); err != nil {
+		return nil, fmt.Errorf("%w: a string: %v", ErrMalformed, err)
+	}
+	return []byte(text), nil
+}
+
+// get returns the value of a member, nil if there is none; null is a value.
+func (m members) get(name string) []byte {
+	for _, o := range m {
+		if string(o.name) == name {
+			return o.value
+		}
+	}
+	return nil
+}
+
+// text returns the string that a member is, "" if there is none. Anything else,
+// null included, is an error.
+func (m members) text(name string) (string, error) {
+	raw := m.get(name)
+	if raw == nil {
+		return "", nil
+	}
+	if raw[0] != '"' {
+		return "", fmt.Errorf("%w: %s is no string", ErrMalformed, name)
+	}
+	text, err := unquote(raw)
+	return string(text), err
 }
 
 // decodeBase64 takes the one encoding of some bytes: without padding, line breaks
 // or bits left over, all of which Go's decoder lets pass.
 func decodeBase64(text string) ([]byte, error) {
-	for i := range len(text) {
-		if text[i] == '\r' || text[i] == '\n' {
-			return nil, fmt.Errorf("%w: a line break in base64url", ErrMalformed)
-		}
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, fmt.Errorf("%w: a line break in base64url", ErrMalformed)
 	}
 	out, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil {

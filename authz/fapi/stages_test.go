@@ -1,0 +1,226 @@
+package fapi_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/waryauth/wary/authz"
+	"github.com/waryauth/wary/authz/fapi"
+	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/signals"
+)
+
+func TestEveryStageAsksTheEngine(t *testing.T) {
+	w := newWorld(t)
+	a := w.one.tokens()
+	w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusOK)
+	w.introspected(a.str("access_token")).is(t, http.StatusOK)
+	w.one.post(w.one.own("accounts")).is(t, http.StatusOK)
+	want := []signals.Action{signals.Authorize, signals.Login, signals.TokenRequest, signals.Refresh, signals.API, signals.TokenRequest}
+	if fmt.Sprint(w.seen) != fmt.Sprint(want) {
+		t.Fatalf("asked %v, want %v", w.seen, want)
+	}
+}
+
+// own makes a request for a token of the client's own.
+func (c *tpp) own(scope string) *call {
+	return c.proven(c.call("/token", "grant_type", "client_credentials", "scope", scope), nil)
+}
+
+func TestDeny(t *testing.T) {
+	w := newWorld(t)
+	a := w.one.tokens()
+	w.decides(signals.Authorize, outcome(engine.Deny))
+	w.one.post(w.one.push()).is(t, http.StatusBadRequest, "access_denied")
+	w.decides(signals.Login, outcome(engine.Deny))
+	if q := w.one.authorized(w.one.push()); q.Get("error") != "access_denied" || q.Has("code") {
+		t.Fatal(q)
+	}
+	w.decides(signals.API, outcome(engine.Deny))
+	if got := w.introspected(a.str("access_token")); got.text != `{"active":false}` {
+		t.Fatal(got.text)
+	}
+	w.decides(signals.TokenRequest, outcome(engine.Deny))
+	w.one.post(w.one.own("accounts")).is(t, http.StatusBadRequest, "invalid_grant")
+	w.decides(signals.Refresh, outcome(engine.Deny))
+	w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusBadRequest, "invalid_grant")
+	w.decides(0, nil)
+	w.one.me(a.str("access_token")).is(t, http.StatusUnauthorized, "invalid_token") // the denied refresh revoked the grant
+	w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusBadRequest, "invalid_grant")
+}
+
+func TestStepUp(t *testing.T) {
+	for _, at := range []signals.Action{signals.Authorize, signals.Login} {
+		t.Run(at.String(), func(t *testing.T) {
+			w := newWorld(t)
+			w.decides(at, func(x *engine.Assessment) error {
+				if x.Attempt.Session.ACR != strongACR {
+					return outcome(engine.StepUp)(x)
+				}
+				return nil
+			})
+			a := w.one.tokens()
+			if acr := claimsOf(t, a.str("id_token"))["acr"]; acr != strongACR {
+				t.Fatalf("acr %v: nobody was stepped up", acr)
+			}
+		})
+	}
+	t.Run("and cannot", func(t *testing.T) {
+		w := newWorld(t)
+		w.decides(signals.Login, outcome(engine.StepUp)) // whatever the person does
+		if q := w.one.authorized(w.one.push()); q.Get("error") != "interaction_required" {
+			t.Fatal(q)
+		}
+	})
+	t.Run("at redemption", func(t *testing.T) {
+		w := newWorld(t)
+		w.decides(signals.TokenRequest, outcome(engine.StepUp))
+		got := w.one.post(w.one.exchange(w.one.code()))
+		if got.is(t, http.StatusBadRequest, "invalid_grant"); got.str("acr_values") != strongACR {
+			t.Fatal(got.text)
+		}
+		w.person.ACR, w.person.AMR = strongACR, []string{"hwk"} // the challenge was met moments ago
+		w.one.tokens()
+		w.person.AuthTime = w.now().Add(-time.Hour) // and this one long ago
+		w.one.post(w.one.exchange(w.one.code())).is(t, http.StatusBadRequest, "invalid_grant")
+	})
+	t.Run("at refresh", func(t *testing.T) {
+		w := newWorld(t)
+		a := w.one.tokens()
+		w.decides(signals.Refresh, outcome(engine.StepUp))
+		got := w.one.post(w.one.refresh(a.str("refresh_token")))
+		if got.is(t, http.StatusBadRequest, "invalid_grant"); got.str("acr_values") != strongACR {
+			t.Fatal(got.text)
+		}
+		w.decides(0, nil)
+		w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusOK) // not revoked
+	})
+}
+
+// faults are the ways in which an engine may fail.
+var faults = map[string]func(*engine.Assessment) error{
+	"error":   func(*engine.Assessment) error { return errors.New("broken") },
+	"hang":    func(*engine.Assessment) error { time.Sleep(400 * time.Millisecond); return nil },
+	"panic":   func(*engine.Assessment) error { panic("broken") },
+	"nothing": func(x *engine.Assessment) error { x.Decision = engine.Decision{}; return nil },
+	"garbage": func(x *engine.Assessment) error { x.Decision.Outcome = 77; return nil },
+	"no challenge": func(x *engine.Assessment) error {
+		x.Decision.Outcome, x.Decision.Challenge = engine.StepUp, engine.Challenge{}
+		return nil
+	},
+	"no life":    func(x *engine.Assessment) error { x.Decision.Grant.TTLSeconds = 0; return nil },
+	"bad number": func(x *engine.Assessment) error { x.Decision.Probability = 2; return nil },
+}
+
+// TestAFaultOfTheEngineNeverAllows fails the engine in every way at every stage.
+func TestAFaultOfTheEngineNeverAllows(t *testing.T) {
+	for name, broken := range faults {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(o *authz.Options, _ *fapi.Options) { o.Deadline = 100 * time.Millisecond })
+			a, code := w.one.tokens(), w.one.code()
+
+			w.decides(signals.Authorize, broken)
+			if acr := claimsOf(t, w.one.tokens().str("id_token"))["acr"]; acr != strongACR {
+				t.Errorf("pushed: acr %v, want a step-up", acr)
+			}
+			w.decides(signals.Login, broken)
+			if q := w.one.authorized(w.one.push()); q.Has("code") || q.Get("error") == "" {
+				t.Errorf("authenticated: %v", q)
+			}
+			w.decides(signals.TokenRequest, broken)
+			w.one.post(w.one.exchange(code)).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
+			w.one.post(w.one.own("accounts")).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
+			w.decides(signals.Refresh, broken)
+			w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
+			w.decides(signals.API, broken)
+			w.introspected(a.str("access_token")).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
+
+			w.decides(0, nil) // nothing was used up
+			w.one.post(w.one.exchange(code)).is(t, http.StatusOK)
+			w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusOK)
+		})
+	}
+}
+
+func TestTheGrantShrinks(t *testing.T) {
+	w := newWorld(t)
+	w.decides(signals.Login, func(x *engine.Assessment) error {
+		x.Decision.Grant.Scopes = []string{"openid", "admin"} // more than was asked is not more than was asked
+		x.Decision.Grant.Removed = []engine.Removal{{Scope: "payments", Sensitivity: 3, Ceiling: 2}}
+		return nil
+	})
+	if a := w.one.tokens("scope", "openid payments"); a.str("scope") != "openid" {
+		t.Fatal(a.text)
+	}
+	if q := w.one.authorized(w.one.push("scope", "payments")); q.Get("error") != "access_denied" {
+		t.Fatalf("nothing was left and yet: %v", q)
+	}
+	w.decides(0, nil)
+	w.answer = authz.Answer{Scopes: []string{"openid", "admin"}, Details: []int{0, 7, -1}}
+	a := w.one.tokens("scope", "openid payments", "authorization_details", `[{"type":"account_information"},{"type":"payment_initiation"}]`)
+	if a.str("scope") != "openid" || len(a.json["authorization_details"].([]any)) != 1 {
+		t.Fatalf("the person consented to openid and the first detail: %s", a.text)
+	}
+}
+
+// TestBindingAsStrongAsDecided: a client whose tokens are bound more weakly than the
+// engine demands gets none.
+func TestBindingAsStrongAsDecided(t *testing.T) {
+	for constraint, good := range map[engine.Constraint]bool{engine.AnyConstraint: true, engine.DPoPConstraint: true, engine.MTLSConstraint: false} {
+		w := newWorld(t)
+		w.decides(signals.TokenRequest, func(x *engine.Assessment) error { x.Decision.Grant.Constraint = constraint; return nil })
+		if a := w.one.post(w.one.exchange(w.one.code())); (a.status == http.StatusOK) != good {
+			t.Errorf("%v: status %d", constraint, a.status)
+		}
+	}
+}
+
+func TestHowStrongAndHowRecent(t *testing.T) {
+	essential := `{"id_token":{"acr":{"essential":true,"values":["` + strongACR + `"]}}}`
+	for _, c := range [...]struct {
+		name   string
+		params []string
+		acr    string
+		age    time.Duration // of the login
+		want   string        // error; "" a code
+	}{
+		{"acr_values reached", []string{"acr_values", weakACR}, weakACR, 0, ""},
+		{"acr_values surpassed", []string{"acr_values", weakACR}, strongACR, 0, ""},
+		{"acr_values unmet", []string{"acr_values", strongACR}, weakACR, 0, "unmet_authentication_requirements"},
+		{"acr_values that nobody can reach", []string{"acr_values", "urn:other"}, weakACR, 0, ""},
+		{"essential acr reached", []string{"claims", essential}, strongACR, 0, ""},
+		{"essential acr unmet", []string{"claims", essential}, weakACR, 0, "unmet_authentication_requirements"},
+		{"old login", nil, weakACR, time.Hour, ""},
+		{"max_age kept", []string{"max_age", "7200"}, weakACR, time.Hour, ""},
+		{"max_age passed", []string{"max_age", "600"}, weakACR, time.Hour, "login_required"},
+		{"max_age 0 by a new login", []string{"max_age", "0"}, weakACR, 0, ""},
+		{"max_age 0 by an old one", []string{"max_age", "0"}, weakACR, time.Minute, "login_required"},
+		{"prompt=login by an old one", []string{"prompt", "login"}, weakACR, time.Minute, "login_required"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.person.ACR = c.acr
+			if c.age > 0 {
+				w.person.AuthTime = w.now().Add(-c.age)
+			}
+			if q := w.one.authorized(w.one.push(c.params...)); q.Get("error") != c.want || q.Has("code") != (c.want == "") {
+				t.Fatalf("%v, want error %q", q, c.want)
+			}
+		})
+	}
+}
+
+// TestNoPersonIsAClient: a subject that is a client's name, or of the shape that names
+// clients to the engine, gets nothing (RFC 9700, section 4.15).
+func TestNoPersonIsAClient(t *testing.T) {
+	for _, subject := range []string{"client-one", "client:client-one", ""} {
+		w := newWorld(t)
+		w.person.Subject = subject
+		if q := w.one.authorized(w.one.push()); q.Has("code") {
+			t.Errorf("%q: %v", subject, q)
+		}
+	}
+}
