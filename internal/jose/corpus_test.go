@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	gojose "github.com/go-jose/go-jose/v4"
 )
 
 // party is one whose keys are registered, and signs by the standard library
@@ -145,22 +147,67 @@ func TestConfusion(t *testing.T) {
 		}
 	}
 
-	accepted, tried := 0, 0
-	f := func(name, compact string) {
-		t.Helper()
-		tried++
-		if err := accept(compact, keys); err == nil {
-			accepted++
-			t.Errorf("%s: accepted: %s", name, compact)
+	for group, tokens := range map[string]func(f func(name, compact string)){
+		"algorithms": func(f func(name, compact string)) { confusedAlgorithms(t, p, f) },
+		"keys":       func(f func(name, compact string)) { confusedKeys(p, attacker, f) },
+		"headers":    func(f func(name, compact string)) { confusedHeaders(p, f) },
+		"claims":     func(f func(name, compact string)) { confusedClaims(p, f) },
+		"encodings":  func(f func(name, compact string)) { confusedEncodings(p, f) },
+		"signatures": func(f func(name, compact string)) { confusedSignatures(p, attacker, f) },
+	} {
+		accepted, tried, fooled := 0, 0, 0
+		tokens(func(name, compact string) {
+			tried++
+			if err := accept(compact, keys); err == nil {
+				accepted++
+				t.Errorf("%s: accepted: %s", name, compact)
+			}
+			if trusting(compact, p) {
+				fooled++
+			}
+		})
+		t.Logf("%s: %d of %d accepted; the control accepts %d", group, accepted, tried, fooled)
+		if fooled == 0 && group != "signatures" { // its control is the unchanged token above
+			t.Errorf("%s: not one would fool a verifier that trusts the token", group)
 		}
 	}
-	confusedAlgorithms(t, p, f)
-	confusedKeys(p, attacker, f)
-	confusedHeaders(p, f)
-	confusedClaims(p, f)
-	confusedEncodings(p, f)
-	confusedSignatures(p, attacker, f)
-	t.Logf("%d of %d accepted", accepted, tried)
+}
+
+// trusting is the control: a verifier that does as the token says, as many did.
+func trusting(compact string, p *party) bool {
+	parts := strings.Split(compact, ".")
+	if len(parts) < 3 {
+		return false
+	}
+	var decoded [3][]byte
+	for i := range decoded {
+		decoded[i], _ = base64.RawURLEncoding.DecodeString(parts[i])
+	}
+	var header struct {
+		Alg string
+		JWK *gojose.JSONWebKey
+	}
+	var claims struct{ Sub string }
+	_ = json.Unmarshal(decoded[0], &header)
+	if json.Unmarshal(decoded[1], &claims) != nil || claims.Sub != "tpp" {
+		return false
+	}
+	in := parts[0] + "." + parts[1]
+	ec, r := Key{public: p.ec.Public()}, Key{public: p.rsa.Public()}
+	if header.JWK != nil {
+		ec.public = header.JWK.Key
+	}
+	switch strings.ToUpper(header.Alg) {
+	case "NONE":
+		return true
+	case "HS256":
+		return compact == hs256(nil, in) // the key that its kid names is empty
+	case "ES256":
+		return ec.valid(in, decoded[2])
+	case "PS256":
+		return r.valid(in, decoded[2])
+	}
+	return false
 }
 
 func confusedAlgorithms(t *testing.T, p *party, f func(name, compact string)) {

@@ -15,10 +15,10 @@
 // compared. Claims cannot be read as verified before they are.
 //
 // The cryptography is the standard library's; further claims are decoded, by exact
-// name, with go-jose's JSON. Reading, verifying and signing with go-jose itself took
-// half as long again as the signatures do (BenchmarkVerify, BenchmarkSign), and a
-// token request may cost three tenths more than its cryptography; it serves the
-// tests as the other opinion.
+// name, with go-jose's JSON. With go-jose underneath and the same strictness on top
+// a token took 192 allocations instead of 45 and a proof 326 instead of 76, and a
+// token request has three tenths of its cryptography for all that is not
+// (BenchmarkVerify, BenchmarkParseProof); it serves the tests as the other opinion.
 package jose
 
 import (

@@ -2,7 +2,8 @@
 //
 // It keeps a [store.Store] in a Redis or Valkey server of version 6.2 or newer, by
 // rueidis. Get is one MGET, Swap one Lua script: both run at one moment on the
-// server, whose clock alone decides what has expired.
+// server, whose clock alone decides what is absent. A new deadline that has passed
+// by either clock is refused.
 //
 // In a cluster all keys of one call must lie in one slot. Keys of one call are
 // about different things here (a code, its grant, its proof), so every key

@@ -3,9 +3,13 @@ package redis
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
+	"log"
 	"net"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -221,6 +225,33 @@ func TestDeadServer(t *testing.T) {
 	for what, err := range map[string]error{"get": get, "put": put} {
 		if err == nil || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrClosed) {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestDialTLS: with a TLS configuration nothing is said to a server that the
+// configuration does not trust.
+func TestDialTLS(t *testing.T) {
+	srv := httptest.NewUnstartedServer(nil)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshakes that we break off
+	srv.StartTLS()
+	defer srv.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	for name, c := range map[string]struct {
+		config *tls.Config
+		ok     bool
+	}{
+		"trusted":         {&tls.Config{RootCAs: roots}, true},
+		"not trusted":     {&tls.Config{}, false},
+		"of another name": {&tls.Config{RootCAs: roots, ServerName: "other.example"}, false},
+	} {
+		conn, err := dial(t.Context(), srv.Listener.Addr().String(), &net.Dialer{}, c.config)
+		if (err == nil) != c.ok {
+			t.Errorf("a server that is %s: %v", name, err)
+		}
+		if err == nil {
+			_ = conn.Close()
 		}
 	}
 }
