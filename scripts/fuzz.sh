@@ -12,8 +12,20 @@ if [ -z "$found" ]; then
 fi
 # Without its limit, making an input smaller takes up to a minute and is not counted: functions that work on files would
 # spend all their time on their first find.
+fuzz() {
+	"$go" test -run '^$' -fuzz "^$2\$" -fuzztime "${FUZZTIME:-10s}" -fuzzminimizetime 50x "$1" </dev/null 2>&1 | tee "$out"
+}
+
+# Until Go 1.27 the end of the time can be taken for a failure: "context deadline exceeded" and no input written
+# (https://go.dev/issue/75804). What ends so is run once more; an input that really hangs would hang again.
+late() {
+	grep -q '^    context deadline exceeded$' "$out" && ! grep -q 'Failing input written' "$out"
+}
+
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
 failed=0
 while read -r package name; do
-	"$go" test -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-10s}" -fuzzminimizetime 50x "$package" </dev/null || failed=1
+	fuzz "$package" "$name" || { late && fuzz "$package" "$name"; } || failed=1
 done <<<"$found"
 exit "$failed"

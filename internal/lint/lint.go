@@ -28,7 +28,7 @@ type Policy struct {
 
 	FileLines    int // lines of a file
 	FuncLines    int // lines of a function, from its first to its last
-	PackageLines int // lines of a package without its tests
+	PackageLines int // lines of a package without its tests and constant tables
 	Depth        int // packages on the longest chain of imports within the module
 	Packages     int // folders that hold Go source, those of Measures left out
 	Interfaces   int // interface types declared, constraints not counted
