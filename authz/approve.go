@@ -24,12 +24,15 @@ const (
 	Refreshed                       // a refresh token is used
 	ForClientToken                  // a client asks for a token of its own
 	Introspected                    // a resource server asks whether a token is good
+	stages         int   = iota + 1
 )
 
-// stageActions are the attempts that the stages are to the engine.
+// stageActions are the attempts that the stages are to the engine. Where a client
+// acts for itself, or for nobody in particular, the action is api, so that a policy
+// can tell what is usual of servers from what is usual of people.
 var stageActions = [...]signals.Action{
-	Pushed: signals.Authorize, Authenticated: signals.Login, Redeemed: signals.TokenRequest, Refreshed: signals.Refresh,
-	ForClientToken: signals.TokenRequest, Introspected: signals.API,
+	Pushed: signals.API, Authenticated: signals.Authorize, Redeemed: signals.TokenRequest, Refreshed: signals.Refresh,
+	ForClientToken: signals.API, Introspected: signals.API,
 }
 
 // Approval is the engine's leave to grant something: what it let pass of what was
@@ -69,7 +72,7 @@ type question struct {
 	details    []Detail
 	possession Possession
 	issued     time.Time // of the token or code that is presented
-	previous   string    // decision that was challenged
+	previous   string    // decision whose challenge is being met
 	origin     *Origin
 }
 
@@ -91,16 +94,16 @@ func (a *Authority) approve(ctx context.Context, q *question) (*verdict, error) 
 	a.attempt(&x.Attempt, q)
 	x.Body = []byte(x.Attempt.ID) // the id is new and random: no other bytes come under it
 	if err := a.ask(ctx, x); err != nil {
-		faultsTotal(q.stage).Inc()
+		faultsTotal[q.stage].Inc()
 		return nil, err // x may still be in the engine's hands: it is not pooled again
 	}
 	v, err := a.judge(q, &x.Decision)
 	a.scratch.Put(x)
 	if err != nil {
-		faultsTotal(q.stage).Inc()
+		faultsTotal[q.stage].Inc()
 		return nil, err
 	}
-	decisionsTotal(q.stage, v.outcome).Inc()
+	decisionsTotal[q.stage][v.outcome].Inc()
 	return v, nil
 }
 
@@ -234,7 +237,9 @@ func (a *Authority) attempt(at *signals.Attempt, q *question) {
 	at.UserPresent = signals.Some(q.stage == Authenticated)
 	at.PreviousDecisionID = q.previous
 	at.Client = signals.Client{ID: q.client.ID, RedirectURI: q.redirect, AuthMethod: q.client.Auth, SoftwareVersion: q.client.SoftwareVersion}
-	at.Token = signals.Token{DPoPJKT: q.possession.JKT, Binding: q.possession.binding(), Issued: q.issued}
+	if q.stage != Pushed && q.stage != Authenticated { // what is presented, or bound to
+		at.Token = signals.Token{DPoPJKT: q.possession.JKT, Binding: q.possession.binding(), Issued: q.issued}
+	}
 	at.Intent.Scopes = append(at.Intent.Scopes, q.scopes...)
 	for _, d := range q.details {
 		at.Intent.Details = append(at.Intent.Details, signals.Detail{Type: d.Type, Raw: string(d.Raw)})
@@ -243,14 +248,20 @@ func (a *Authority) attempt(at *signals.Attempt, q *question) {
 	if o := q.origin; o != nil {
 		at.Network, at.Headers, at.Device, at.Behaviour = o.Network, o.Headers, o.Device, o.Behaviour
 	}
-	at.Authentication = signals.Authentication{Result: signals.Success, Method: signals.OtherMethod}
-	if l := q.login; l != nil {
-		at.SubjectKnown = signals.Some(l.Known)
-		at.Authentication.Result, at.Authentication.Method = l.Result, l.Method
-		at.Authentication.RecentFailures = signals.Some(float64(l.RecentFailures))
+	if q.stage != Introspected { // nobody authenticates there, and so nothing is to be learned
+		at.Authentication.Result = signals.Success
 	}
-	if p := q.person; p != nil {
-		at.Session.ID, at.Session.ACR, at.Session.AuthTime = p.Session, p.ACR, p.AuthTime
-		at.Session.AMR = append(at.Session.AMR, p.AMR[:min(len(p.AMR), signals.MaxAMR)]...)
+	if q.login != nil {
+		fillLogin(at, q.login)
 	}
+}
+
+// fillLogin fills in the check of a person's credentials. Of exchanges without the
+// person the session is left out: that they were there before is not that they are.
+func fillLogin(at *signals.Attempt, l *Login) {
+	at.SubjectKnown = signals.Some(l.Known)
+	at.Authentication = signals.Authentication{Result: l.Result, Method: l.Method, RecentFailures: signals.Some(float64(l.RecentFailures))}
+	p := &l.Person
+	at.Session.ID, at.Session.ACR, at.Session.AuthTime = p.Session, p.ACR, p.AuthTime
+	at.Session.AMR = append(at.Session.AMR, p.AMR[:min(len(p.AMR), signals.MaxAMR)]...)
 }

@@ -29,17 +29,29 @@ const maxAssertion = 32 << 10
 // AssertionType is the client_assertion_type of private_key_jwt (RFC 7523, section 2.2).
 const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
+// Assertion is a client assertion that was verified and not used yet.
+type Assertion struct {
+	client  string
+	id      string
+	issued  time.Time // zero where it does not say
+	expires time.Time
+}
+
 // Assert authenticates a client by its assertion (RFC 7523, section 3; FAPI 2.0,
-// section 5.3.2.1). clientID is the parameter, "" where none came. The error is an
-// *Error InvalidClient, the same whatever is wrong and whether there is such a
-// client, but for a description.
-func (a *Authority) Assert(ctx context.Context, clientID, assertion string) (*Client, error) {
+// section 5.3.2.1). clientID is the parameter, "" where none came. The assertion is
+// good once: the caller takes it with Use when everything else about the request that
+// a client may be asked to repeat, such as a DPoP nonce, is in order. The error is an
+// *Error InvalidClient; neither its text nor the time it takes tells whether there is
+// such a client.
+func (a *Authority) Assert(clientID, assertion string) (*Client, *Assertion, error) {
+	wrong := func(why string) (*Client, *Assertion, error) { return nil, nil, refuse(InvalidClient, why) }
+	const unknown = "the client assertion does not authenticate the client"
 	if len(assertion) > maxAssertion {
-		return nil, refuse(InvalidClient, "the client assertion is too long")
+		return wrong("the client assertion is too long")
 	}
 	t, err := jose.Parse(assertion, "", "JWT", "client-authentication+jwt")
 	if err != nil {
-		return nil, refuse(InvalidClient, "the client assertion is malformed")
+		return wrong("the client assertion is malformed")
 	}
 	if clientID == "" {
 		clientID = t.UnverifiedClaims().Subject
@@ -47,28 +59,27 @@ func (a *Authority) Assert(ctx context.Context, clientID, assertion string) (*Cl
 	c := a.Clients().Find(clientID)
 	if c == nil || c.Auth != signals.PrivateKeyJWT {
 		a.decoy(t)
-		return nil, refuse(InvalidClient, "the client assertion does not authenticate the client")
+		return wrong(unknown)
 	}
 	claims, err := t.Verify(c.Keys)
 	if err != nil {
-		return nil, refuse(InvalidClient, "the client assertion does not authenticate the client")
+		if errors.Is(err, jose.ErrKey) { // nothing was verified yet
+			a.decoy(t)
+		}
+		return wrong(unknown)
 	}
-	now := a.now()
 	switch {
 	case claims.Issuer != c.ID || claims.Subject != c.ID:
-		return nil, refuse(InvalidClient, "iss or sub of the client assertion is not the client")
+		return wrong("iss or sub of the client assertion is not the client")
 	case !claims.Audience.Is(a.o.Issuer): // the issuer as a string: not an array, not the endpoint's URL
-		return nil, refuse(InvalidClient, "aud of the client assertion is not the issuer")
+		return wrong("aud of the client assertion is not the issuer")
 	case claims.ID == "" || len(claims.ID) > maxID:
-		return nil, refuse(InvalidClient, "jti of the client assertion is missing or too long")
+		return wrong("jti of the client assertion is missing or too long")
 	}
-	if err := claims.Check(jose.Window{Now: now, MaxLife: MaxAssertionLife}); err != nil {
-		return nil, refuse(InvalidClient, "the client assertion has expired, is of the future or lives too long")
+	if err := claims.Check(jose.Window{Now: a.now(), MaxLife: MaxAssertionLife}); err != nil {
+		return wrong("the client assertion has expired, is of the future or lives too long")
 	}
-	if err := a.once(ctx, c, claims); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return c, &Assertion{client: c.ID, id: claims.ID, issued: claims.IssuedAt, expires: claims.Expiry}, nil
 }
 
 // decoy spends the time that verifying takes, so that it does not tell whether there
@@ -102,20 +113,28 @@ func newNobody() (map[jose.Algorithm]crypto.PublicKey, error) {
 	return map[jose.Algorithm]crypto.PublicKey{jose.ES256: ec.Public(), jose.EdDSA: ed, jose.PS256: weak}, nil
 }
 
-// once marks an assertion. After a restart those that say that they were made before
-// it are refused; those that do not say, or say that it is yet to come, are marked in
-// the store and not in memory.
-func (a *Authority) once(ctx context.Context, c *Client, claims *jose.Claims) error {
+// Use takes an assertion: of many that take the same, one succeeds. Nil, of a client
+// that authenticated in another way, is no assertion and always in order.
+//
+// After a restart those that say that they were made before it are refused; those that
+// do not say, or say that it is yet to come, are marked in the store and not in memory.
+func (a *Authority) Use(ctx context.Context, s *Assertion) error {
+	if s == nil {
+		return nil
+	}
 	var err error
-	if a.used.shared == nil && (claims.IssuedAt.IsZero() || claims.IssuedAt.After(a.now())) {
-		err = store.PutNew(ctx, a.o.Store, "assertion:"+jose.Digest(c.ID+"\x00"+claims.ID), []byte{1}, store.Until(claims.Expiry.Add(time.Minute)))
+	switch {
+	case a.used.shared != nil:
+		err = a.used.mark(ctx, s.client, s.id, s.expires)
+	case s.issued.IsZero() || s.issued.After(a.now()):
+		err = store.PutNew(ctx, a.o.Store, "assertion:"+jose.Digest(s.client+"\x00"+s.id), []byte{1}, store.Until(s.expires.Add(time.Minute)))
 		if errors.Is(err, store.ErrConflict) {
 			err = errMarked
 		}
-	} else if a.used.shared == nil && claims.IssuedAt.Before(a.began.Truncate(time.Second)) {
+	case s.issued.Before(a.began.Truncate(time.Second)):
 		return refuse(InvalidClient, "the client assertion was made before this server started; make another")
-	} else {
-		err = a.used.mark(ctx, c.ID, claims.ID, claims.Expiry)
+	default:
+		err = a.used.mark(ctx, s.client, s.id, s.expires)
 	}
 	switch {
 	case errors.Is(err, errMarked):

@@ -153,7 +153,7 @@ func (c *Clients) Scopes() []string {
 }
 
 func (c *Clients) union(of func(*Client) []string) []string {
-	var all []string
+	all := []string{} // an empty list, not null, in metadata
 	if c != nil {
 		for _, client := range c.byID {
 			all = append(all, of(client)...)

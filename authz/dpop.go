@@ -11,6 +11,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/waryauth/wary/internal/jose"
@@ -18,11 +19,12 @@ import (
 
 // Times of DPoP proofs.
 const (
-	proofAge   = 60 * time.Second // the oldest iat
-	proofAhead = 10 * time.Second // the newest iat (FAPI 2.0, section 5.3.2.1)
-	nonceSlot  = 60 * time.Second // a nonce is good in its slot and the next
-	maxProof   = 8 << 10          // bytes
-	maxID      = 256              // bytes of a jti
+	proofAge    = 60 * time.Second // the oldest iat
+	proofAhead  = 10 * time.Second // the newest iat (FAPI 2.0, section 5.3.2.1)
+	nonceSlot   = 60 * time.Second // a nonce is good in its slot and the next
+	proofMemory = proofAge + proofAhead + time.Second
+	maxProof    = 8 << 10 // bytes
+	maxID       = 256     // bytes of a jti
 )
 
 // Proofs verify DPoP proofs (RFC 9449). Every proof carries a nonce of ours: the
@@ -33,21 +35,35 @@ type Proofs struct {
 	key  []byte
 	used *marks
 	now  func() time.Time
+	last atomic.Pointer[slotNonces]
+}
+
+// slotNonces are the nonces that are good in one slot: its own and the one before's.
+type slotNonces struct {
+	slot        int64
+	own, before string
+}
+
+// NewProofs returns what verifies proofs by the memory of this process alone: for a
+// resource server elsewhere.
+func NewProofs(now func() time.Time) *Proofs {
+	key := make([]byte, 32)
+	rand.Read(key) // never fails (crypto/rand, Go 1.24)
+	return &Proofs{key: key, used: newMarks(&Options{Now: now}, "proof", proofMemory), now: now}
 }
 
 func newProofs(o *Options) (*Proofs, error) {
-	key := make([]byte, 32)
-	rand.Read(key) // never fails (crypto/rand, Go 1.24)
-	if o.SharedReplay {
-		if o.Secret == ([32]byte{}) {
-			return nil, errors.New("shared replay needs a secret")
-		}
-		var err error
-		if key, err = hkdf.Key(sha256.New, o.Secret[:], nil, "wary dpop nonce", 32); err != nil {
-			return nil, err
-		}
+	p := NewProofs(o.Now)
+	if !o.SharedReplay {
+		return p, nil
 	}
-	return &Proofs{key: key, used: newMarks(o, "proof", proofAge+proofAhead+time.Second), now: o.Now}, nil
+	if o.Secret == ([32]byte{}) {
+		return nil, errors.New("shared replay needs a secret")
+	}
+	var err error
+	p.key, err = hkdf.Key(sha256.New, o.Secret[:], nil, "wary dpop nonce", 32)
+	p.used = newMarks(o, "proof", proofMemory)
+	return p, err
 }
 
 // Presented is what a request shows of a proof. URL is the configured URL of the
@@ -56,14 +72,6 @@ type Presented struct {
 	Proofs      []string // the DPoP headers as received
 	Method, URL string
 	AccessToken string // at a resource: the token that came with it
-}
-
-// proofClaims are the claims of a proof besides the registered ones.
-type proofClaims struct {
-	Method string `json:"htm"`
-	URL    string `json:"htu"`
-	Hash   string `json:"ath"`
-	Nonce  string `json:"nonce"`
 }
 
 // Verify checks a proof (RFC 9449, section 4.3) and returns the thumbprint of its
@@ -78,27 +86,14 @@ func (p *Proofs) Verify(ctx context.Context, r Presented) (jkt string, err error
 	if err != nil {
 		return "", refuse(InvalidProof, "the DPoP proof is malformed or its signature is wrong")
 	}
-	var c proofClaims
-	if err := claims.Decode(&c); err != nil {
-		return "", refuse(InvalidProof, "a claim of the DPoP proof is malformed")
+	if err := r.matches(claims); err != nil {
+		return "", err
 	}
 	now := p.now()
-	switch {
-	case c.Method != r.Method:
-		return "", refuse(InvalidProof, "htm is another method")
-	case !sameURL(c.URL, r.URL):
-		return "", refuse(InvalidProof, "htu is another URL")
-	case claims.ID == "" || len(claims.ID) > maxID:
-		return "", refuse(InvalidProof, "jti is missing or too long")
-	case claims.IssuedAt.IsZero():
-		return "", refuse(InvalidProof, "iat is missing")
-	case r.AccessToken != "" && !jose.Equal(c.Hash, jose.Digest(r.AccessToken)):
-		return "", refuse(InvalidProof, "ath is not of this access token")
-	}
 	if err := claims.Check(jose.Window{Now: now, Ahead: proofAhead, MaxAge: proofAge}); err != nil {
 		return "", refuse(InvalidProof, "the DPoP proof is too old or of the future")
 	}
-	if c.Nonce == "" || !p.fresh(c.Nonce, now) {
+	if nonce, err := claims.Text("nonce"); err != nil || !p.fresh(nonce, now) {
 		return "", refuse(UseNonce, "the DPoP proof must carry the nonce of the DPoP-Nonce header")
 	}
 	jkt = key.Thumbprint()
@@ -109,6 +104,28 @@ func (p *Proofs) Verify(ctx context.Context, r Presented) (jkt string, err error
 		return "", fault("remember the DPoP proof", err)
 	}
 	return jkt, nil
+}
+
+// matches checks what a proof says of the request that it came with.
+func (r *Presented) matches(claims *jose.Claims) error {
+	method, err1 := claims.Text("htm")
+	url, err2 := claims.Text("htu")
+	hash, err3 := claims.Text("ath")
+	switch {
+	case errors.Join(err1, err2, err3) != nil:
+		return refuse(InvalidProof, "a claim of the DPoP proof is malformed")
+	case method != r.Method:
+		return refuse(InvalidProof, "htm is another method")
+	case !sameURL(url, r.URL):
+		return refuse(InvalidProof, "htu is another URL")
+	case claims.ID == "" || len(claims.ID) > maxID:
+		return refuse(InvalidProof, "jti is missing or too long")
+	case claims.IssuedAt.IsZero():
+		return refuse(InvalidProof, "iat is missing")
+	case r.AccessToken != "" && !jose.Equal(hash, jose.Digest(r.AccessToken)):
+		return refuse(InvalidProof, "ath is not of this access token")
+	}
+	return nil
 }
 
 // sameURL compares an htu with an endpoint's URL, both without query and fragment,
@@ -140,7 +157,18 @@ func hostOf(u *url.URL) string {
 }
 
 // Nonce returns the nonce to be given out now.
-func (p *Proofs) Nonce() string { return p.nonce(p.now().Unix() / int64(nonceSlot/time.Second)) }
+func (p *Proofs) Nonce() string { return p.nonces(p.now()).own }
+
+// nonces returns the nonces of a time. They are kept until the slot is over.
+func (p *Proofs) nonces(now time.Time) *slotNonces {
+	slot := now.Unix() / int64(nonceSlot/time.Second)
+	if n := p.last.Load(); n != nil && n.slot == slot {
+		return n
+	}
+	n := &slotNonces{slot: slot, own: p.nonce(slot), before: p.nonce(slot - 1)}
+	p.last.Store(n)
+	return n
+}
 
 // nonce is the slot's number and its MAC.
 func (p *Proofs) nonce(slot int64) string {
@@ -154,6 +182,6 @@ func (p *Proofs) nonce(slot int64) string {
 
 // fresh reports whether a nonce is of this slot or the one before.
 func (p *Proofs) fresh(nonce string, now time.Time) bool {
-	slot := now.Unix() / int64(nonceSlot/time.Second)
-	return jose.Equal(nonce, p.nonce(slot)) || jose.Equal(nonce, p.nonce(slot-1))
+	n := p.nonces(now)
+	return jose.Equal(nonce, n.own) || jose.Equal(nonce, n.before)
 }

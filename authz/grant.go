@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -140,9 +139,14 @@ func (a *Authority) Redeem(ctx context.Context, c *Client, r *Redemption) (*Issu
 		return nil, err
 	}
 	g := &code.Grant
+	if cut, err := a.cutOff(ctx, Holder{Subject: g.Person.Subject, Session: g.Person.Session, Client: g.Client}, g.Created); err != nil {
+		return nil, a.broke("read the code", err)
+	} else if cut {
+		return nil, unknown
+	}
 	v, fault := a.approve(ctx, &question{
 		stage: Redeemed, client: c, subject: g.Person.Subject, person: &g.Person, redirect: r.Redirect, scopes: g.Scopes, details: g.Details,
-		possession: r.Held.of(c.Constraint), issued: g.Created, previous: g.Decision, origin: r.Origin,
+		possession: r.Held.of(c.Constraint), origin: r.Origin,
 	})
 	switch {
 	case fault != nil:
@@ -250,21 +254,4 @@ func (a *Authority) spend(ctx context.Context, rec record, code *coded) {
 	if err != nil && !errors.Is(err, store.ErrConflict) {
 		a.o.Log.Error("authority: spend a denied code", "error", err)
 	}
-}
-
-// grant returns a grant by its id, or ErrGone.
-func (a *Authority) grant(ctx context.Context, id string) (*Grant, record, error) {
-	g := &Grant{}
-	rec, err := a.read(ctx, grantKind+id, g)
-	return g, rec, err
-}
-
-// RevokeGrant ends a grant and everything issued for it. A grant that is not there
-// is no error.
-func (a *Authority) RevokeGrant(ctx context.Context, id string) error {
-	_, err := store.Take(ctx, a.o.Store, grantKind+id)
-	if err != nil && !errors.Is(err, store.ErrAbsent) {
-		return fmt.Errorf("revoke grant: %w", err)
-	}
-	return nil
 }

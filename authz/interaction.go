@@ -25,6 +25,7 @@ type pushed struct {
 	Request  Request           `json:"request"`
 	Expires  time.Time         `json:"expires"`           // of the request URI; the record outlives it while a person answers
 	Decision string            `json:"decision"`          // about the client
+	Loads    int               `json:"loads,omitempty"`   // of the page
 	StepUp   *engine.Challenge `json:"step_up,omitempty"` // what the decision asks of the person
 	Unasked  bool              `json:"unasked,omitempty"` // the engine failed: the person must prove more
 }
@@ -87,9 +88,9 @@ func (r *approved) approval(stage Stage, client, subject string) *Approval {
 
 // Push asks the engine about a client's request, keeps it, and returns its
 // request URI and how long that lives (RFC 9126, section 2.2).
-func (a *Authority) Push(ctx context.Context, c *Client, r *Request, held Possession, origin *Origin) (uri string, life time.Duration, err error) {
+func (a *Authority) Push(ctx context.Context, c *Client, r *Request, origin *Origin) (uri string, life time.Duration, err error) {
 	v, fault := a.approve(ctx, &question{
-		stage: Pushed, client: c, subject: clientSubject(c), redirect: r.RedirectURI, scopes: r.Scopes, details: r.Details, possession: held, origin: origin,
+		stage: Pushed, client: c, subject: clientSubject(c), redirect: r.RedirectURI, scopes: r.Scopes, details: r.Details, origin: origin,
 	})
 	p := pushed{Request: *r, Expires: a.now().Add(a.o.Lives.RequestURI)}
 	switch {
@@ -113,8 +114,8 @@ func (a *Authority) Push(ctx context.Context, c *Client, r *Request, held Posses
 	return RequestURIPrefix + id, a.o.Lives.RequestURI, nil
 }
 
-// clientSubject names a client where it is the one who acts. No person's subject
-// has a colon behind "client" that the authority lets through.
+// clientSubject names a client where it is the one who acts. Authenticated takes no
+// person whose subject begins so.
 func clientSubject(c *Client) string { return "client:" + c.ID }
 
 // strongest is the challenge where the engine cannot say which: the strongest
@@ -122,6 +123,15 @@ func clientSubject(c *Client) string { return "client:" + c.ID }
 func (a *Authority) strongest() *engine.Challenge {
 	return &engine.Challenge{ACRValues: []string{a.o.ACRs[len(a.o.ACRs)-1]}}
 }
+
+const (
+	// maxLoads is how often the page of one request may be loaded: each load keeps an
+	// interaction.
+	maxLoads = 16
+	// maxTries is how often a change of a request is tried: one time more than others can
+	// change it, so that nobody loses to loads alone.
+	maxTries = maxLoads + 1
+)
 
 // Begin opens an interaction for a request URI of a client, in a browser that is
 // known by the secret in its cookie. The request URI stays good until it expires
@@ -132,32 +142,44 @@ func (a *Authority) Begin(ctx context.Context, clientID, uri, browser string) (*
 	if !ok || browser == "" {
 		return nil, ErrGone
 	}
+	for range maxTries {
+		in, err := a.begin(ctx, clientID, keyOf(pushedKind, id), browser)
+		if !errors.Is(err, store.ErrConflict) {
+			return in, err
+		}
+	}
+	return nil, ErrGone
+}
+
+// begin is one try of Begin; ErrConflict says that the request changed meanwhile.
+func (a *Authority) begin(ctx context.Context, clientID, key, browser string) (*Interaction, error) {
 	var p pushed
-	rec, err := a.read(ctx, keyOf(pushedKind, id), &p)
+	rec, err := a.read(ctx, key, &p)
 	if err != nil {
 		return nil, err
 	}
 	now := a.now()
-	if !now.Before(p.Expires) || !jose.Equal(p.Request.ClientID, clientID) {
+	if !now.Before(p.Expires) || p.Loads >= maxLoads || !jose.Equal(p.Request.ClientID, clientID) {
 		return nil, ErrGone
 	}
+	p.Loads++
 	in := &Interaction{ID: newSecret(), state: answering{
 		Created: now, Pushed: rec.key, Browser: jose.Digest(browser), Request: p.Request, Carried: p.StepUp, Decision: p.Decision,
 	}}
 	in.record.key = keyOf(interactionKind, in.ID)
-	end := store.Until(now.Add(a.o.Lives.Interaction))
-	change, err := in.record.becomes(&in.state, end)
+	in.record.deadline = store.Until(now.Add(a.o.Lives.Interaction))
+	begun, err := in.record.becomes(&in.state, in.record.deadline)
 	if err != nil {
 		return nil, err
 	}
-	longer := store.Change{Key: rec.key, Prev: rec.raw, Next: rec.raw, Deadline: max(rec.deadline, end)}
-	if err := a.o.Store.Swap(ctx, longer, change); err != nil {
-		if errors.Is(err, store.ErrConflict) {
-			return nil, ErrGone
-		}
+	loaded, err := rec.becomes(&p, max(rec.deadline, in.record.deadline))
+	if err != nil {
 		return nil, err
 	}
-	in.record.raw, in.record.deadline = change.Next, end
+	if err := a.o.Store.Swap(ctx, loaded, begun); err != nil {
+		return nil, err
+	}
+	in.record.raw = begun.Next
 	return in, a.show(in)
 }
 
@@ -235,7 +257,7 @@ func (a *Authority) Authenticated(ctx context.Context, in *Interaction, l *Login
 	s := &in.state
 	q := &question{
 		stage: Authenticated, client: in.Client, subject: l.Person.Subject, person: &l.Person, login: l, redirect: s.Request.RedirectURI,
-		scopes: s.Request.Scopes, details: s.Request.Details, possession: Possession{JKT: s.Request.JKT}, origin: &l.Origin,
+		scopes: s.Request.Scopes, details: s.Request.Details, origin: &l.Origin,
 	}
 	if s.Challenge != nil && l.Person.Subject == s.Person.Subject {
 		q.previous = s.Decision
@@ -320,16 +342,7 @@ type Answer struct {
 // is used up. The error is ErrGone where the interaction or another of the same
 // request has ended before.
 func (a *Authority) Finish(ctx context.Context, in *Interaction, answer Answer) (code string, err error) {
-	values, err := a.o.Store.Get(ctx, in.state.Pushed)
-	if err != nil {
-		return "", a.broke("end the interaction", err)
-	}
-	var p pushed
-	request, err := decode(in.state.Pushed, values[0], &p)
-	if err != nil {
-		return "", err
-	}
-	changes := []store.Change{request.ends(), in.record.ends()}
+	changes := []store.Change{in.record.ends()}
 	refused := a.answerable(in, answer)
 	if refused == nil {
 		approval := in.state.Approved.approval(Authenticated, in.Client.ID, in.Person.Subject)
@@ -338,16 +351,34 @@ func (a *Authority) Finish(ctx context.Context, in *Interaction, answer Answer) 
 			changes = append(changes, issued)
 		}
 	}
-	if err := a.o.Store.Swap(ctx, changes...); err != nil {
-		if errors.Is(err, store.ErrConflict) {
-			return "", ErrGone
-		}
-		return "", a.broke("end the interaction", err)
+	if err := a.end(ctx, in, changes); err != nil {
+		return "", err
 	}
 	if refused != nil {
 		return "", refused
 	}
 	return code, nil
+}
+
+// end makes changes together with the end of an interaction's request. Another load of
+// its page may change the request meanwhile, which is no end.
+func (a *Authority) end(ctx context.Context, in *Interaction, changes []store.Change) error {
+	for range maxTries {
+		request, err := a.read(ctx, in.state.Pushed, &pushed{})
+		if errors.Is(err, ErrGone) {
+			return ErrGone
+		}
+		if err == nil {
+			err = a.o.Store.Swap(ctx, append(changes, request.ends())...)
+		}
+		if err == nil || !errors.Is(err, store.ErrConflict) {
+			if err != nil {
+				return a.broke("end the interaction", err)
+			}
+			return nil
+		}
+	}
+	return ErrGone
 }
 
 // answerable returns why an answer gives no code, or nil.

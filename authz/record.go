@@ -53,17 +53,13 @@ func (a *Authority) read(ctx context.Context, key string, v any) (record, error)
 	if err != nil {
 		return record{}, fmt.Errorf("read record: %w", err)
 	}
-	return decode(key, values[0], v)
-}
-
-func decode(key string, value store.Value, v any) (record, error) {
-	if value.Data == nil {
+	if values[0].Data == nil {
 		return record{}, ErrGone
 	}
-	if err := json.Unmarshal(value.Data, v); err != nil {
+	if err := json.Unmarshal(values[0].Data, v); err != nil {
 		return record{}, fmt.Errorf("decode record: %w", err)
 	}
-	return record{key: key, raw: value.Data, deadline: value.Deadline}, nil
+	return record{key: key, raw: values[0].Data, deadline: values[0].Deadline}, nil
 }
 
 // becomes returns the change of a record to v.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/internal/jose"
@@ -32,7 +31,7 @@ func (a *Authority) Refresh(ctx context.Context, c *Client, token, scope string,
 		return nil, unknown
 	case err != nil:
 		return nil, a.broke("read the grant", err)
-	case !jose.Equal(g.Client, c.ID), !a.now().Before(g.Created.Add(a.o.Lives.Grant)):
+	case !jose.Equal(g.Client, c.ID):
 		return nil, unknown
 	}
 	if held.of(c.Constraint) == (Possession{}) {
@@ -58,7 +57,7 @@ func (a *Authority) Refresh(ctx context.Context, c *Client, token, scope string,
 func (a *Authority) approveRefresh(ctx context.Context, c *Client, g *Grant, scopes []string, held Possession, origin *Origin) (*Approval, error) {
 	v, fault := a.approve(ctx, &question{
 		stage: Refreshed, client: c, subject: g.Person.Subject, person: &g.Person, scopes: scopes, details: g.Details,
-		possession: held.of(c.Constraint), issued: g.Created, previous: g.Decision, origin: origin,
+		possession: held.of(c.Constraint), issued: g.Created, origin: origin,
 	})
 	switch {
 	case fault != nil:
@@ -136,42 +135,4 @@ func (a *Authority) ForClient(ctx context.Context, c *Client, scope, details str
 	}
 	g := &Grant{Client: c.ID, Person: Person{Subject: c.ID}, Scopes: v.approval.scopes, Details: v.approval.details, Decision: v.decision, Created: a.now()}
 	return a.issue(ctx, v.approval, g, c, held, "")
-}
-
-// RevokeToken ends a token of a client (RFC 7009): of a refresh token the whole
-// grant, of an access token that token. A token that is unknown, expired or no token
-// is no error; another client's is UnauthorizedClient.
-func (a *Authority) RevokeToken(ctx context.Context, c *Client, token string) error {
-	values, err := a.o.Store.Get(ctx, keyOf(refreshKind, token))
-	if err != nil {
-		return a.broke("revoke the token", err)
-	}
-	foreign := refuse(UnauthorizedClient, "the token is another client's")
-	if id := values[0].Data; id != nil {
-		g, _, err := a.grant(ctx, string(id))
-		switch {
-		case errors.Is(err, ErrGone):
-			return nil
-		case err != nil:
-			return a.broke("revoke the token", err)
-		case g.Client != c.ID:
-			return foreign
-		}
-		if err := a.RevokeGrant(ctx, g.ID); err != nil {
-			return a.broke("revoke the token", err)
-		}
-		return nil
-	}
-	t, err := ParseToken(token, a.o.Keys.Public(), a.o.Issuer, a.now())
-	if err != nil {
-		return nil
-	}
-	if t.ClientID != c.ID {
-		return foreign
-	}
-	err = store.PutNew(ctx, a.o.Store, keyOf(revokedKind, t.ID), []byte{1}, store.Until(t.Expires.Add(time.Minute)))
-	if err != nil && !errors.Is(err, store.ErrConflict) {
-		return a.broke("revoke the token", err)
-	}
-	return nil
 }

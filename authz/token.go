@@ -147,7 +147,7 @@ func (a *Authority) issue(ctx context.Context, p *Approval, g *Grant, c *Client,
 			return nil, a.broke("sign the ID token", err)
 		}
 	}
-	issuedTotal(p.stage).Inc()
+	issuedTotal[p.stage].Inc()
 	return out, nil
 }
 
@@ -208,16 +208,26 @@ func (a *Authority) Introspect(ctx context.Context, raw string) (*Token, error) 
 	if err != nil || a.Clients().Find(t.ClientID) == nil {
 		return nil, ErrInactive
 	}
-	grant, _, _ := strings.Cut(t.ID, ".")
-	keys := []string{keyOf(revokedKind, t.ID)}
-	if grant != "" {
-		keys = append(keys, grantKind+grant)
-	}
-	values, err := a.o.Store.Get(ctx, keys...)
+	values, err := a.o.Store.Get(ctx, keyOf(revokedKind, t.ID))
 	if err != nil {
 		return nil, a.broke("look whether the token is revoked", err)
 	}
-	if values[0].Data != nil || len(values) == 2 && values[1].Data == nil {
+	if values[0].Data != nil {
+		return nil, ErrInactive
+	}
+	var over bool
+	if id, _, _ := strings.Cut(t.ID, "."); id != "" {
+		_, _, err = a.grant(ctx, id)
+		if over = errors.Is(err, ErrGone); over {
+			err = nil
+		}
+	} else { // a client's own: there is no grant
+		over, err = a.cutOff(ctx, Holder{Client: t.ClientID}, t.IssuedAt)
+	}
+	if err != nil {
+		return nil, a.broke("look whether the token is revoked", err)
+	}
+	if over {
 		return nil, ErrInactive
 	}
 	return t, nil

@@ -57,7 +57,7 @@ func NewStream(geo string) (*Stream, error) {
 	world := population.SyntheticWorld(streamSeed)
 	if files := geoip.Find(geo); files.City != "" && files.ASN != "" {
 		var err error
-		if world, err = population.OpenWorld(files, streamSeed); err != nil {
+		if world, err = population.OpenWorld(files, "", streamSeed); err != nil {
 			return nil, err
 		}
 	}

@@ -18,6 +18,8 @@ type Case struct {
 	Logged time.Time
 	Vector *features.Vector
 	Action signals.Action
+	User   features.Key          // keyed hash of the subject, 0 where nobody is known by it
+	Result signals.Result        // of the check, as it was told when scored
 	Policy *Policy               // that decided it
 	Label  signals.FeedbackValue // Fraud, Legitimate, or 0 where nobody has said
 
@@ -88,7 +90,7 @@ func (r *Replayer) caseOf(rec journal.Record, labels map[features.Key]label) (*C
 		return nil, err
 	}
 	said := labels[joinKey(rec.At)].against(labels[x.fact.attempt])
-	return &Case{At: rec.At, Logged: rec.Time, Vector: &x.Vector, Action: x.inputs.action, Policy: p, Label: said.value, inputs: x.inputs}, nil
+	return &Case{At: rec.At, Logged: rec.Time, Vector: &x.Vector, Action: x.inputs.action, User: x.Trace.User, Result: x.Trace.Result, Policy: p, Label: said.value, inputs: x.inputs}, nil
 }
 
 // label is what somebody said an attempt was.

@@ -60,6 +60,9 @@ func TestCases(t *testing.T) {
 		if c.Label != want[i] {
 			t.Errorf("case %d: label %v, want %v", i, c.Label, want[i])
 		}
+		if c.User == 0 || c.User != x.Trace.User || c.Result != signals.Success {
+			t.Errorf("case %d: user %d, result %d", i, c.User, c.Result)
+		}
 		if got := c.Outcome(c.Policy, x.Prediction.Probability); got != x.Decision.Outcome {
 			t.Errorf("case %d: %v by the model that decided, it was %v", i, got, x.Decision.Outcome)
 		}

@@ -46,7 +46,7 @@ func (d *Decision) judge(p *Policy, in *inputs, probability float64) {
 	d.Outcome = outcome(p, in, d)
 }
 
-// outcome orders the voices: thresholds, lists, faults, then a challenge already
+// outcome orders the voices: thresholds, lists, history, faults, then a challenge already
 // met, which answers every step_up but that of a log that fails. A deny is never
 // lifted.
 func outcome(p *Policy, in *inputs, d *Decision) Outcome {
@@ -62,6 +62,8 @@ func outcome(p *Policy, in *inputs, d *Decision) Outcome {
 	if in.listed[StepUp] != 0 {
 		out = max(out, StepUp)
 	}
+	stranger, _ := p.stranger(in)
+	out = max(out, stranger)
 	for b := range DegradedBits {
 		if d.Degraded&(1<<b) != 0 {
 			out = max(out, p.degraded[b][in.action])
@@ -98,7 +100,7 @@ func (x *Assessment) narrow(p *Policy) {
 // minContribution is the least log-odds of a family that is worth a reason.
 const minContribution = 0.1
 
-// explain fills the reasons: lists and faults first, then the families that
+// explain fills the reasons: lists, history and faults first, then the families that
 // raise the risk, the strongest first.
 func (x *Assessment) explain(p *Policy) {
 	d, in := &x.Decision, &x.inputs
@@ -107,6 +109,9 @@ func (x *Assessment) explain(p *Policy) {
 		if n := in.listed[v]; n != 0 && len(rs) < MaxReasons {
 			rs = append(rs, Reason{Code: listCodes[v], Family: "policy", Feature: p.lists[n-1].name, Value: 1})
 		}
+	}
+	if least, code := p.stranger(in); least > Allow {
+		rs = append(rs, Reason{Code: code, Family: "policy"})
 	}
 	for b := range DegradedBits {
 		if d.Degraded&(1<<b) != 0 && len(rs) < MaxReasons && p.degraded[b][in.action] > Allow {

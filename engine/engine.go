@@ -25,6 +25,7 @@ import (
 	"github.com/waryauth/wary/internal/journal/ledger"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/signals"
+	"github.com/waryauth/wary/signals/typing"
 )
 
 // Errors a caller branches on.
@@ -52,6 +53,9 @@ type Options struct {
 	// and decides nothing.
 	Challenger *models.Model
 
+	// Typing is what rhythms are read by. Without it nothing is known of them.
+	Typing *typing.Table
+
 	RetryWindow  time.Duration // default 5 minutes
 	RetryEntries int           // default 1 << 20
 	JoinEntries  int           // default 1 << 20: decisions whose later facts can be found
@@ -69,7 +73,7 @@ type Engine struct {
 	o       Options
 	dir     string
 	hasher  features.Hasher
-	content contentHash
+	content ledger.Content
 	seal    sealer
 	schema  [8]byte
 
@@ -103,6 +107,7 @@ type live struct {
 	policy *Policy
 	lists  boundLists
 	models models.Serving
+	typing *typing.Table
 }
 
 // Score answers one attempt and remembers it. The same attempt id with the same
@@ -121,7 +126,7 @@ func (e *Engine) Score(x *Assessment, now time.Time) error {
 	}
 	l := e.live.Load()
 	e.recall(x, l)
-	e.extract(x)
+	e.extract(x, l.policy)
 	e.predict(x, l.models.Champion)
 	e.decide(x, l.policy)
 	e.challenge(x, l.models.Challenger, l.policy)
@@ -141,7 +146,7 @@ func (e *Engine) Evaluate(x *Assessment, now time.Time) error {
 	}
 	l := e.live.Load()
 	e.recall(x, l)
-	e.extract(x)
+	e.extract(x, l.policy)
 	e.predict(x, l.models.Champion)
 	e.decide(x, l.policy)
 	x.Shadow = Shadow{} // nothing is remembered: the challenger is not asked
@@ -204,7 +209,6 @@ func (e *Engine) observe(x *Assessment, now time.Time) error {
 	}
 	e.agents.Describe(&o.Agent, &a.Headers)
 	features.Describe(&x.Trace, a, o, e.hasher)
-	unknownExternalTotal.Add(len(a.External)) // no policy maps a name yet
 	x.stamp(stageObserve, e.o.Now)
 	return nil
 }
@@ -234,6 +238,7 @@ func (e *Engine) checkTimes(a *signals.Attempt, now time.Time) error {
 // recall fills the profile and the inputs that do not come from the model.
 func (e *Engine) recall(x *Assessment, l *live) {
 	e.resume(x)
+	e.listen(x, l.typing)
 	e.state.Recall(&x.Profile, &x.Trace)
 	a, in, o := &x.Attempt, &x.inputs, &x.Observation
 	in.action = a.Action
@@ -280,8 +285,9 @@ func satisfied(a *signals.Attempt, c *Challenge, resumed bool) bool {
 	return false
 }
 
-func (e *Engine) extract(x *Assessment) {
+func (e *Engine) extract(x *Assessment, p *Policy) {
 	features.Extract(&x.Vector, &x.Attempt, &x.Observation, &x.Trace, &x.Profile)
+	x.feed(p)
 	x.stamp(stageExtract, e.o.Now)
 }
 

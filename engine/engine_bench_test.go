@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/waryauth/wary/signals"
 )
@@ -54,3 +55,6 @@ func BenchmarkScoreChallenged(b *testing.B) {
 }
 
 func BenchmarkEvaluate(b *testing.B) { benchAttempts(b, (*Engine).Evaluate) }
+
+// view returns the bytes as a string without a copy.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -654,6 +654,10 @@ func TestScoreAllocates(t *testing.T) {
 	if got := scoreAllocates(t, func(o *Options) { o.Challenger = second }); got != 0 {
 		t.Errorf("%v allocations a score with a challenger", got)
 	}
+	table := must(t, firstHands)
+	if got := scoreAllocates(t, func(o *Options) { o.Typing = table }); got != 0 {
+		t.Errorf("%v allocations a score with a typing table", got)
+	}
 }
 
 func scoreAllocates(t *testing.T, change ...func(*Options)) float64 {
@@ -665,7 +669,7 @@ func scoreAllocates(t *testing.T, change ...func(*Options)) float64 {
 		ids[i] = fmt.Sprint("attempt-", i)
 	}
 	x := &Assessment{}
-	a := home("", at)
+	a := typedBy(anna, 1, at)
 	n := 0
 	one := func() {
 		x.Reset()
@@ -687,7 +691,9 @@ func FuzzFact(f *testing.F) {
 	e := open(f, f.TempDir())
 	x := score(f, e, home("x", testStart))
 	f.Add(x.buf)
-	x.challenge(modeltest.Load(f, "second", 1, 2), e.Policy())
+	f.Add(score(f, e, typedBy(anna, 1, testStart)).buf)
+	// Every process that fuzzes comes by here: another model would take it a second.
+	x.Shadow = Shadow{Version: "second", Digest: "sha256:02", Raw: -1, Probability: 0.25, Points: 88, Outcome: StepUp}
 	f.Add(x.appendDecision(nil))
 	if err := e.Close(); err != nil {
 		f.Fatal(err)

@@ -86,7 +86,12 @@ func (e *Engine) appendEvent(f *eventFact, now time.Time) error {
 // log is read at start.
 func (e *Engine) foldEvent(f *eventFact, at journal.Address, now time.Time) {
 	e.events.Put(entry{Key: f.ID, Content: f.Content, At: at, When: millis(now)})
-	if f.Type == signals.SubjectErased {
+	switch f.Type {
+	case signals.SubjectErased:
 		e.state.Erase(f.Subject)
+	case signals.ClientChanged:
+		e.state.Event(f.Client, f.Type, f.Time)
+	default:
+		e.state.Event(f.Subject, f.Type, f.Time)
 	}
 }

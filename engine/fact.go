@@ -11,6 +11,7 @@ import (
 	"github.com/waryauth/wary/internal/journal"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/signals"
+	"github.com/waryauth/wary/signals/typing"
 )
 
 // Kinds of facts in the log.
@@ -22,10 +23,11 @@ const (
 )
 
 // The first byte of a fact is its version; a reader refuses others. Decisions of
-// version 1 had no challenger, and every value of the vector at full length.
+// version 1 had no challenger, and every value of the vector at full length; up to
+// version 2, and feedback's version 1, nothing was told of typing.
 const (
-	factVersion     = 1
-	decisionVersion = 2
+	feedbackVersion = 2
+	decisionVersion = 3
 )
 
 // fact is a decision as the log holds it: everything that state folds, that the
@@ -39,6 +41,7 @@ type fact struct {
 	before   journal.Address // of the last fact about that row, or zero
 	schema   [8]byte         // first bytes of the schema digest
 	teaches  bool            // state learned from it at once
+	summary  typing.Summary  // of what was typed, where the trace has a rhythm
 }
 
 // appendDecision appends the assessment as a fact.
@@ -53,6 +56,9 @@ func (x *Assessment) appendDecision(b []byte) []byte {
 	b = append(b, x.fact.schema[:]...)
 	b = appendBool(b, x.fact.teaches)
 	b = x.Trace.AppendBinary(b)
+	if x.Trace.Rhythm.Mark != 0 {
+		b = typing.AppendSummary(b, &x.fact.summary)
+	}
 
 	b = append(b, uint8(in.action), in.listed[Allow], in.listed[StepUp], in.listed[Deny], uint8(in.degraded))
 	b = appendBool(b, in.satisfied)
@@ -131,6 +137,12 @@ func (x *Assessment) readDecision(b []byte) error {
 	rest, err := x.Trace.ReadBinary(r.b)
 	if err != nil {
 		return errFact
+	}
+	if x.Trace.Rhythm.Mark != 0 {
+		var ok bool
+		if rest, ok = typing.ReadSummary(&x.fact.summary, rest); !ok {
+			return errFact
+		}
 	}
 	r.b = rest
 
@@ -246,7 +258,7 @@ type feedbackFact struct {
 }
 
 func (f *feedbackFact) append(b []byte) []byte {
-	b = append(b, factVersion)
+	b = append(b, feedbackVersion)
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.id))
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.content))
 	b = appendAddress(b, f.decision)
@@ -268,7 +280,7 @@ func (f *feedbackFact) append(b []byte) []byte {
 
 func (f *feedbackFact) read(b []byte) error {
 	r := reader{b: b}
-	if r.u8() != factVersion {
+	if r.u8() != feedbackVersion {
 		return errFact
 	}
 	f.id, f.content = features.Key(r.u64()), features.Key(r.u64())

@@ -65,12 +65,12 @@ func BenchmarkAppendVector(b *testing.B) {
 	var v features.Vector
 	r := rand.New(rand.NewPCG(5, 6))
 	for i := range v { // as often as in ordinary attempts
-		switch n := r.IntN(235); {
-		case n < 54:
+		switch n := r.IntN(360); {
+		case n < 165:
 			v[i] = float32(math.NaN())
-		case n < 144:
-		case n < 181:
-			v[i] = float32(1 + r.IntN(9))
+		case n < 265:
+		case n < 282:
+			v[i] = 1
 		default:
 			v[i] = r.Float32()
 		}

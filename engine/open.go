@@ -31,9 +31,9 @@ func Open(dir string, o Options) (*Engine, error) {
 		o: o, dir: dir, hasher: features.NewHasher(k(0), k(1)), seal: sealer{k(2), k(3)}, schema: schemaMark(),
 		agents: signals.NewAgents(agentCache),
 	}
-	e.content = newContentHash(uint64(e.hasher.Key(features.KindAttempt, "the point of contentHash")))
+	e.content = ledger.NewContent(uint64(e.hasher.Key(features.KindAttempt, "the point of contentHash")))
 	e.clear()
-	e.live.Store(&live{policy: o.Policy, lists: o.Policy.bind(e.hasher), models: models.Serving{Champion: o.Model, Challenger: o.Challenger}})
+	e.live.Store(&live{policy: o.Policy, lists: o.Policy.bind(e.hasher), models: models.Serving{Champion: o.Model, Challenger: o.Challenger}, typing: o.Typing})
 	var err error
 	if e.log, err = journal.Open(filepath.Join(dir, JournalFolder), o.Journal); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
@@ -138,8 +138,8 @@ func (e *Engine) fold(rec journal.Record, x *Assessment) error {
 // text; beside it the text is kept in the data folder, as models are, since
 // retention may remove the segment it stands in before the decisions it made.
 type change struct {
-	What    string // "policy" or "model"
-	Digest  string // of the policy or the champion; "" where there is none
+	What    string // "policy", "model" or "typing"
+	Digest  string // of the policy, the champion or the typing table; "" where there is none
 	Version string
 	Text    []byte `json:",omitempty"`
 
@@ -213,6 +213,9 @@ func (e *Engine) recordStart() error {
 	}
 	if err := e.recordPolicy(e.Policy()); err != nil {
 		return fmt.Errorf("log policy: %w", err)
+	}
+	if t := e.live.Load().typing; t != nil {
+		return e.recordTyping(t)
 	}
 	return nil
 }

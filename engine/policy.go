@@ -3,7 +3,6 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -29,6 +28,8 @@ type Policy struct {
 	ttl        [Levels]int // seconds
 	constraint [Levels]Constraint
 	lists      []list
+	history    [historyKinds][len(signals.Actions)]Outcome // of strangers; Undecided says nothing
+	feeds      []feed                                      // by name
 	degraded   [DegradedBits][len(signals.Actions)]Outcome
 }
 
@@ -52,11 +53,8 @@ type list struct {
 	subjects  []string
 	clients   []string
 	countries []signals.Country
-	networks  []span
+	networks  signals.Networks
 }
-
-// span is an inclusive range of addresses.
-type span struct{ first, last netip.Addr }
 
 // lookup returns the level of a name in a list sorted by name.
 func lookup(in []sensitivity, name string, unknown uint8) uint8 {
@@ -93,7 +91,7 @@ type boundList struct {
 	subjects  []features.Key
 	clients   []features.Key
 	countries []signals.Country
-	networks  []span
+	networks  signals.Networks
 }
 
 func (p *Policy) bind(h features.Hasher) boundLists {
@@ -137,20 +135,5 @@ func (l *boundList) has(t *features.Trace, o *signals.Observation) bool {
 	if slices.Contains(l.countries, o.Place.Country) && o.Place.Country != (signals.Country{}) {
 		return true
 	}
-	return o.Address.IP.IsValid() && within(l.networks, o.Address.IP)
-}
-
-// within reports whether an address lies in one of the spans, which are sorted
-// and do not overlap.
-func within(spans []span, a netip.Addr) bool {
-	lo, hi := 0, len(spans)
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if spans[mid].last.Less(a) {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo < len(spans) && !a.Less(spans[lo].first)
+	return l.networks.Has(o.Address.IP)
 }

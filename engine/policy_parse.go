@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -40,6 +39,8 @@ type document struct {
 	Lifetimes map[string]int               `yaml:"token_ttl_s"`
 	Binding   map[string]string            `yaml:"sender_constraint"`
 	Lists     []listDocument               `yaml:"lists"`
+	History   map[string]map[string]string `yaml:"history"`
+	External  map[string]string            `yaml:"external"`
 	Degraded  map[string]map[string]string `yaml:"degraded"`
 }
 
@@ -140,6 +141,8 @@ func (c *compiler) compile(d *document) {
 	})
 	c.shrinking()
 	c.lists(d)
+	c.strangers(d)
+	c.feeds(d)
 	c.degradedTable(d)
 }
 
@@ -266,25 +269,34 @@ func (c *compiler) outcome(path, v string) Outcome {
 	return Outcome(c.oneOf(path, v, OutcomeNames[1:]) + 1)
 }
 
+// perAction fills a row with an answer to each action.
+func (c *compiler) perAction(path string, row map[string]string, out *[len(signals.Actions)]Outcome) {
+	base, ok := row["default"]
+	if !ok {
+		c.fail(path, "needs a \"default\"")
+		return
+	}
+	out[0] = c.outcome(path+".default", base)
+	for a := range out {
+		out[a] = out[0]
+	}
+	for name, v := range row {
+		if a, ok := signals.ParseAction(name); ok {
+			out[a] = c.outcome(path+"."+name, v)
+		} else if name != "default" {
+			c.fail(path+"."+name, "is no action")
+		}
+	}
+}
+
 func (c *compiler) degradedTable(d *document) {
 	for b := range DegradedBits {
 		row, ok := d.Degraded[DegradedNames[b]]
-		if _, all := row["default"]; !ok || !all {
+		if !ok {
 			c.fail("degraded", "needs a row %q with a \"default\"", DegradedNames[b])
 			continue
 		}
-		base := c.outcome("degraded."+DegradedNames[b]+".default", row["default"])
-		for a := range c.policy.degraded[b] {
-			c.policy.degraded[b][a] = base
-		}
-		for name, v := range row {
-			path := "degraded." + DegradedNames[b] + "." + name
-			if a, ok := signals.ParseAction(name); ok {
-				c.policy.degraded[b][a] = c.outcome(path, v)
-			} else if name != "default" {
-				c.fail(path, "is no action")
-			}
-		}
+		c.perAction("degraded."+DegradedNames[b], row, &c.policy.degraded[b])
 		if fault := Degraded(1 << b); fault != DegradedGeo && slices.Contains(c.policy.degraded[b][:], Allow) {
 			c.fail("degraded."+DegradedNames[b], "says allow: without %s an answer is step_up or worse", DegradedNames[b])
 		}
@@ -316,47 +328,12 @@ func (c *compiler) lists(d *document) {
 			}
 			out.countries = append(out.countries, signals.Country{s[0], s[1]})
 		}
-		out.networks = c.networks(path, l.Networks)
+		out.networks = signals.ParseNetworks(l.Networks, func(j int, what string) {
+			c.fail(fmt.Sprintf("%s.networks[%d]", path, j), "%q %s", l.Networks[j], what)
+		})
 		if len(l.Subjects)+len(l.Clients)+len(l.Countries)+len(l.Networks) == 0 {
 			c.fail(path, "is empty")
 		}
 		c.policy.lists = append(c.policy.lists, out)
 	}
-}
-
-func (c *compiler) networks(path string, texts []string) []span {
-	var out []span
-	for j, s := range texts {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			c.fail(fmt.Sprintf("%s.networks[%d]", path, j), "%q is no network in CIDR notation", s)
-			continue
-		}
-		if p.Addr().Is4In6() { // addresses are unmapped before they are looked for
-			c.fail(fmt.Sprintf("%s.networks[%d]", path, j), "%q would never match; write it as IPv4", s)
-			continue
-		}
-		out = append(out, span{p.Masked().Addr(), lastAddress(p)})
-	}
-	slices.SortFunc(out, func(a, b span) int { return a.first.Compare(b.first) })
-	merged := out[:0]
-	for _, s := range out {
-		if n := len(merged); n > 0 && s.first.Is4() == merged[n-1].first.Is4() && !merged[n-1].last.Less(s.first) {
-			if merged[n-1].last.Less(s.last) {
-				merged[n-1].last = s.last
-			}
-			continue
-		}
-		merged = append(merged, s)
-	}
-	return merged
-}
-
-func lastAddress(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().AsSlice()
-	for i := p.Bits(); i < len(b)*8; i++ {
-		b[i/8] |= 0x80 >> (i % 8)
-	}
-	a, _ := netip.AddrFromSlice(b)
-	return a
 }

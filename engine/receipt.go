@@ -59,25 +59,30 @@ func (e *Engine) Receipt(id string) (*Receipt, error) {
 	if err := x.readDecision(rec.Payload); err != nil {
 		return nil, err
 	}
-	r := &Receipt{
-		ID: parsed, Logged: rec.Time, Attempt: x.fact.attempt, Trace: x.Trace, Vector: x.Vector, Contributions: x.Prediction.Contributions,
-		Raw: x.Prediction.Raw, Asked: x.inputs.scopes, AskedDetails: x.inputs.details, Taught: x.fact.teaches, Decision: x.Decision, Shadow: x.Shadow,
-	}
-	r.Decision.ID = parsed
-	if x.fact.schema != e.schema {
-		x.unscored()
-		r.Vector, r.Contributions, r.Shadow = x.Vector, x.Prediction.Contributions, x.Shadow
-	}
-	if x.fact.previous != (journal.Address{}) {
-		previous := e.seal.seal(e.o.Node, x.fact.previous)
-		r.Resumes = &previous
-	}
+	r := e.receiptOf(&x, rec)
 	for _, key := range [...]features.Key{joinKey(x.firstOf(parsed.At)), x.fact.attempt} {
 		if err := e.said(r, key); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
+}
+
+// receiptOf returns the receipt of a decision that was read, with nothing said of it.
+func (e *Engine) receiptOf(x *Assessment, rec journal.Record) *Receipt {
+	if x.fact.schema != e.schema {
+		x.unscored()
+	}
+	r := &Receipt{
+		ID: e.seal.seal(e.o.Node, rec.At), Logged: rec.Time, Attempt: x.fact.attempt, Trace: x.Trace, Vector: x.Vector, Contributions: x.Prediction.Contributions,
+		Raw: x.Prediction.Raw, Asked: x.inputs.scopes, AskedDetails: x.inputs.details, Taught: x.fact.teaches, Decision: x.Decision, Shadow: x.Shadow,
+	}
+	r.Decision.ID = r.ID
+	if x.fact.previous != (journal.Address{}) {
+		previous := e.seal.seal(e.o.Node, x.fact.previous)
+		r.Resumes = &previous
+	}
+	return r
 }
 
 // said adds the facts found under a key to the receipt: those of its decision, not

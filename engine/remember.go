@@ -42,6 +42,11 @@ func (e *Engine) admit(x *Assessment, now time.Time) (answered bool, err error) 
 	}
 }
 
+// contentKey is what tells a request's bytes from others in ledgers and facts.
+func (e *Engine) contentKey(body []byte) features.Key {
+	return e.hasher.Number(features.KindAttempt, e.content.Of(body))
+}
+
 // patience is how many milliseconds one waits for a twin to be answered.
 const patience = 50
 

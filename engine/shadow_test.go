@@ -193,7 +193,7 @@ func TestOtherFacts(t *testing.T) {
 	if err := y.readDecision(x.buf); err != nil || !bytes.Equal(y.appendDecision(nil), x.buf) {
 		t.Fatalf("control: it does not read as the same decision: %v", err)
 	}
-	for name, bad := range map[string][]byte{"version 1": append([]byte{1}, x.buf[1:]...), "version 3": append([]byte{3}, x.buf[1:]...),
+	for name, bad := range map[string][]byte{"version 1": append([]byte{1}, x.buf[1:]...), "version 2": append([]byte{2}, x.buf[1:]...), "version 4": append([]byte{4}, x.buf[1:]...),
 		"more": append(bytes.Clone(x.buf), 0), "less": x.buf[:len(x.buf)-1]} {
 		if err := new(Assessment).readDecision(bad); err == nil {
 			t.Errorf("%s is read", name)

@@ -33,8 +33,9 @@ func baselineTime(v *Vector, x *input) {
 	u := &x.p.User
 	v[HisHistoryDays] = x.daysSince(millis(u.FirstSuccess))
 	v[HisDaysSinceLastLogin] = x.daysSince(u.LastSuccess)
-	v[HisHourOfDayLikelihood] = likelihood(u.hours[:], hourOf(x.now.ms), 0.5)
-	v[HisDayOfWeekLikelihood] = likelihood(u.weekdays[:], weekdayOf(x.now.ms), 1)
+	local := x.t.local(&x.now)
+	v[HisHourOfDayLikelihood] = likelihood(u.hours[:], hourOf(local), 0.5)
+	v[HisDayOfWeekLikelihood] = likelihood(u.weekdays[:], weekdayOf(local), 1)
 }
 
 // likelihood returns how likely bin i of a circular histogram is, against all

@@ -28,6 +28,15 @@ func baselineExamples() []example {
 		{"at an hour never seen", atHome().succeeded(3 * time.Hour), map[int]float64{
 			HisHourOfDayLikelihood: 0.5, HisDayOfWeekLikelihood: (7 + 1.0) / 2, HisLearningMode: 1, HisTypicalGapDays: none,
 		}},
+		// The clock goes forward an hour: 11:30 UTC was 12:30 at the place, and 10:30 is.
+		{"at the usual hour after daylight saving began", atHome().edit(placeClock(60)).succeeded(2*day + time.Hour).succeeded(day + time.Hour).
+			edit(both(placeClock(120), when(now.Add(-2*time.Hour)))), map[int]float64{HisHourOfDayLikelihood: (24*0.5*2 + 1) / 3}},
+		{"an hour later by the place's clock", atHome().edit(placeClock(60)).succeeded(2*day + time.Hour).succeeded(day + time.Hour).
+			edit(both(placeClock(120), when(now.Add(-time.Hour)))), map[int]float64{HisHourOfDayLikelihood: (24*0.25*2 + 1) / 3}},
+		// Tuesday 23:30 UTC was Wednesday by the device's clock, where the place's is unknown.
+		{"the device's clock", atHome().edit(both(placeClock(NoOffset), deviceClock(60))).succeeded(6*day + 13*time.Hour).edit(when(now.Add(day))), map[int]float64{
+			HisDayOfWeekLikelihood: (7 + 1.0) / 2, HisHourOfDayLikelihood: 0.5,
+		}},
 		{"denied before", atHome().tried(time.Minute, Denied).tried(2*time.Minute, Denied), map[int]float64{HisPastDenies30d: 2, HisNLogins: 0}},
 		// Anna twice from here, Bob once from his own address and system in the same
 		// country, with another agent of the same browser, system and type.
@@ -46,6 +55,17 @@ func baselineExamples() []example {
 			HisFreemanAddress: math.Log(4), HisFreemanAgent: math.Log(4), HisFreemanScore: math.Log(16 * (1.0 / 2) / (1.0 / 2)),
 		}},
 	}
+}
+
+// placeClock sets the place's minutes east of UTC.
+func placeClock(min int16) edit {
+	return func(_ *signals.Attempt, o *signals.Observation) {
+		o.Place.TimezoneMin, o.Place.TimezoneSet = min, min != NoOffset
+	}
+}
+
+func deviceClock(min float64) edit {
+	return func(a *signals.Attempt, _ *signals.Observation) { a.Device.TimezoneOffsetMin = signals.Some(min) }
 }
 
 const (
@@ -110,11 +130,15 @@ func TestTraitsAgainstTables(t *testing.T) {
 		for range rapid.IntRange(1, 300).Draw(t, "values") {
 			n := rapid.IntRange(0, traitCount-1).Draw(t, "trait")
 			key, day := uint32(rapid.IntRange(0, 12).Draw(t, "key")), uint16(rapid.IntRange(1, 200).Draw(t, "day"))
+			if trait(n) == ofRhythm { // of several slots each, and none of these tables
+				u.learnRhythm(&Trace{Rhythm: Rhythm{Mark: 1, Class: signals.DeviceClass(key % 4), Pace: 5}}, day)
+				continue
+			}
 			u.learn(trait(n), key, day)
 			tables[n] = learnInTable(tables[n], int(traitRoom[n]), key, day)
 		}
-		total := 0
-		for n := range tables {
+		total := len(u.of(ofRhythm))
+		for n := range ofRhythm {
 			total += len(tables[n])
 			if got := u.of(trait(n)); !slices.Equal(got, tables[n]) {
 				t.Fatalf("trait %d: %v, want %v", n, got, tables[n])

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"math"
 	"net/netip"
 
 	"github.com/waryauth/wary/signals"
@@ -33,6 +34,55 @@ func clientUse(v *Vector, x *input) {
 	if x.subject {
 		v[TPPUnattendedCalls24h] = x.p.Pair.unattendedDay(&x.now)
 	}
+	clientOwn(v, s)
+	v[TPPPeerGroupDistance] = peerDistance(s, &x.p.Totals.Peers)
+}
+
+// clientOwn compares the client with its own past.
+func clientOwn(v *Vector, s partyAt) {
+	day, month := s.attempts(Day), s.attempts(Month)
+	v[TPPReconsents1h], v[TPPReconsents24h] = s.returningHour(), s.returningDay()
+	v[TPPReconsentsRise] = rise(s.returningDay(), s.returningMonth())
+	v[TPPAttemptsRise] = rise(day, month)
+	v[TPPWidened24h] = s.widenedDay()
+	v[TPPWidenedShare24h] = s.widenedDay() / (day + imagined)
+	mean := (s.newcomersDay() + s.returningDay()) / 24
+	v[TPPConsents1hZ] = (s.newcomersHour() + s.returningHour() - mean) / float32(math.Sqrt(float64(mean+1)))
+	if month > 0 {
+		usual := s.failures(Month) / month
+		v[TPPFailRateRise] = (s.failures(Hour)+imagined*usual)/(s.attempts(Hour)+imagined) - usual
+	}
+}
+
+// rise compares a count of a day with the mean day of the month that it ends.
+func rise(day, month float32) float32 {
+	return float32(math.Log(float64((day + 1) / (month/30 + 1))))
+}
+
+// peerLike are attempts that a client is imagined to have had as its peers do, so
+// that one hardly seen is not far from them.
+const peerLike = 20
+
+// peerDistance returns how far the client's attempts of a day are from those of all
+// clients, by what shares of them there are.
+func peerDistance(s partyAt, peers *Peers) float32 {
+	all, mine := peers.Attempts.Estimate(s.m, Day), s.attempts(Day)
+	if all <= 0 {
+		return nan()
+	}
+	sum := float32(0)
+	for _, of := range [...]struct {
+		mine  float32
+		peers *Window
+	}{
+		{s.failures(Day), &peers.Failures}, {s.newcomersDay(), &peers.Newcomers}, {s.returningDay(), &peers.Returning},
+		{s.widenedDay(), &peers.Widened}, {s.unattendedDay(), &peers.Unattended},
+	} {
+		theirs := of.peers.Estimate(s.m, Day) / all
+		apart := (of.mine+peerLike*theirs)/(mine+peerLike) - theirs
+		sum += float32(apart * apart)
+	}
+	return float32(math.Sqrt(float64(sum)))
 }
 
 // clientPlaces asks whether client and redirect URI, and client and network, are
@@ -40,10 +90,17 @@ func clientUse(v *Vector, x *input) {
 func clientPlaces(v *Vector, x *input) {
 	s := &x.p.Client
 	if x.t.Redirect != 0 {
-		v[TPPRedirectURINew] = one(!s.redirects.has(x.t.Redirect))
+		known := s.redirects.has(x.t.Redirect)
+		v[TPPRedirectURINew] = one(!known)
+		v[TPPRedirectURIAgeDays] = x.agedDays(s.redirectFirst.of(x.t.Redirect)) * one(known)
 	}
 	if !x.present && x.t.ASN != 0 && !s.backends.empty() {
-		v[TPPASNNewForClient] = one(!s.backends.has(x.t.ASN))
+		known := s.backends.has(x.t.ASN)
+		v[TPPASNNewForClient] = one(!known)
+		v[TPPASNAgeDays] = x.agedDays(s.backendFirst.of(x.t.ASN)) * one(known)
+	}
+	if x.t.Scopes != 0 {
+		v[TPPScopeAgeDays] = x.agedDays(s.newestScope(x.t.Scopes))
 	}
 }
 
@@ -53,7 +110,7 @@ func clientDeclares(v *Vector, x *input) {
 	c := &x.a.Client
 	if x.t.Declared != 0 {
 		if users := v[TPPDistinctUsers24h]; users >= 5 {
-			v[TPPPSUHeadersConstant] = max(0, 1-x.p.Client.lookAt(&x.now).declarations()/users)
+			v[TPPPSUHeadersConstant] = max(0, 1-x.p.Client.lookAt(&x.now).declarations()/min(users, mostDeclared))
 		}
 	}
 	if !x.present {
@@ -67,6 +124,10 @@ func clientDeclares(v *Vector, x *input) {
 		v[TPPPSUUAVsBrowserUA] = one(c.DeclaredUserAgent != x.a.Headers.UserAgent)
 	}
 }
+
+// mostDeclared is how many declarations are told apart well. Of users, more are
+// counted.
+const mostDeclared = 400
 
 // sameAddress compares an address with its text. Text that is no address costs
 // no allocation in the usual forms: netip's error, which holds a copy, is made

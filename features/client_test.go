@@ -60,7 +60,7 @@ func clientExamples() []example {
 		{"a server where it was", atHome().edit(unattended).succeeded(time.Hour).edit(declares("192.0.2.1", "x")), map[int]float64{
 			TPPASNNewForClient: 0, TPPUnattendedCalls24h: 1, TPPPSUHeadersMissing: 0, TPPPSUUAVsBrowserUA: none,
 		}},
-		{"one device declared for six users", declaring(true), map[int]float64{TPPPSUHeadersConstant: 1 - linear(128, 1)/linear(128, 6)}},
+		{"one device declared for six users", declaring(true), map[int]float64{TPPPSUHeadersConstant: 1 - linear(128, 1)/linear(registers, 6)}},
 		{"six devices declared for six users", declaring(false), map[int]float64{TPPPSUHeadersConstant: 0}},
 	}
 }

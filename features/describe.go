@@ -45,35 +45,43 @@ func describeAddress(t *Trace, o *signals.Observation, h Hasher) {
 	if n.Connection == signals.Cellular {
 		t.Flags |= Cellular
 	}
+	if t.Flags&(Hosted|Anonymous|Cellular) != 0 || n.Relay || n.Connection == signals.Satellite {
+		t.Flags |= Displaced
+	}
 	if !o.Address.IP.IsValid() {
 		return
 	}
 	ip := o.Address.IP.As16() // IPv4 is mapped, so the two families cannot meet
-	t.Address = h.bytes(KindAddress, ip[:])
-	host := 6 // the first byte beyond the /48
+	address, subnet := 8, 6   // the first bytes beyond the /64 and the /48
 	if o.Address.IP.Unmap().Is4() {
-		host = 15 // and beyond the /24
+		address, subnet = 16, 15 // and beyond the /32 and the /24
 	}
-	clear(ip[host:])
+	clear(ip[address:])
+	t.Address = h.bytes(KindAddress, ip[:])
+	clear(ip[subnet:])
 	t.Subnet = h.bytes(KindSubnet, ip[:])
 }
 
 func describePlace(t *Trace, a *signals.Attempt, o *signals.Observation, h Hasher) {
 	p := &o.Place
-	t.CountryCode = p.Country
-	t.Country = h.Number(KindCountry, uint64(p.Country[0])<<8|uint64(p.Country[1]))
-	t.Region, t.City = p.Region, p.City
-	if p.Located {
-		t.Flags |= Located
-		t.Latitude, t.Longitude, t.AccuracyKM = float32(p.Latitude), float32(p.Longitude), float32(p.AccuracyKM)
-	}
 	t.LocalMin, t.OffsetMin = NoOffset, NoOffset
-	if p.TimezoneSet {
-		t.LocalMin = p.TimezoneMin
-	}
 	// The farthest zones are 14 hours east and 12 west.
 	if z := a.Device.TimezoneOffsetMin; z.Set && math.Abs(z.Value) <= 24*60 {
 		t.OffsetMin = int16(z.Value)
+	}
+	if o.Network.Private {
+		return // whatever a file says, it is nowhere
+	}
+	t.CountryCode = p.Country
+	t.Country = h.Number(KindCountry, uint64(p.Country[0])<<8|uint64(p.Country[1]))
+	t.Region, t.City = p.Region, p.City
+	// Who does not know a place writes 0, 0, in the sea off Ghana.
+	if p.Located && (p.Latitude != 0 || p.Longitude != 0) {
+		t.Flags |= Located
+		t.Latitude, t.Longitude, t.AccuracyKM = float32(p.Latitude), float32(p.Longitude), float32(p.AccuracyKM)
+	}
+	if p.TimezoneSet {
+		t.LocalMin = p.TimezoneMin
 	}
 }
 

@@ -180,17 +180,19 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	p, m := s.profile(&tr), MomentOf(tr.Time)
 	var v Vector
 	var buf [TraceBytes]byte
+	var members Members
 	for name, f := range map[string]func(){
 		"Describe": func() { Describe(&tr, &s.a, &s.o, hasher) },
 		"Extract":  func() { Extract(&v, &s.a, &s.o, &tr, p) },
 		"Attempt": func() {
 			p.User.Attempt(&tr, &m)
-			p.Address.Attempt(&tr, &m)
+			p.Address.Attempt(&tr, &m, &members)
 			p.Pair.Attempt(&tr, &m)
-			p.Totals.Attempt(&tr, &m)
+			p.Client.Attempt(&tr, &m, Widening, &members)
+			p.Totals.Attempt(&tr, &m, Widening)
 		},
 		"Succeed":      func() { p.User.Succeed(&tr, &m); p.Address.Succeed(&tr, &m); p.Pair.Succeed(&tr, &m) },
-		"Fail":         func() { p.User.Fail(&tr, &m); p.Address.Fail(&tr, &m); p.Pair.Fail(&tr, &m) },
+		"Fail":         func() { p.User.Fail(&tr, &m); p.Address.Fail(&tr, &m, &members); p.Pair.Fail(&tr, &m) },
 		"AppendBinary": func() { tr.AppendBinary(buf[:0]) },
 		"ReadBinary":   func() { _, _ = tr.ReadBinary(tr.AppendBinary(buf[:0])) },
 	} {

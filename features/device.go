@@ -79,7 +79,18 @@ func deviceAgent(v *Vector, x *input) {
 		v[DevUACHVsUAMismatch] = one(g.HintsMismatch)
 	}
 	v[DevLanguageEmpty] = one(x.t.Language == 0)
+	if all := x.p.Totals.Successes; all >= rareOf {
+		if x.t.Browser != 0 {
+			v[DevUARareBrowser] = one(uint64(x.p.Browser)*rareOf < all)
+		}
+		if x.t.OS != 0 {
+			v[DevUARareOS] = one(uint64(x.p.OS)*rareOf < all)
+		}
+	}
 }
+
+// rareOf is of how many successes fewer than one makes a rare value.
+const rareOf = 1000
 
 // deviceUse says what others do on the device.
 func deviceUse(v *Vector, x *input) {

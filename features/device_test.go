@@ -6,6 +6,13 @@ import (
 	"github.com/waryauth/wary/signals"
 )
 
+// successes has so many successes remembered, of which so many with the browser and the
+// system.
+func successes(s *scene, all uint64, browser, system uint32) *scene {
+	s.last = func(p *Profile) { p.Totals.Successes, p.Browser, p.OS = all, browser, system }
+	return s
+}
+
 func deviceExamples() []example {
 	measured := func(gpu string, width, offset float64) edit {
 		return func(a *signals.Attempt, _ *signals.Observation) {
@@ -26,6 +33,10 @@ func deviceExamples() []example {
 		}
 	}
 	return []example{
+		// Of 2,000 successes, one with this browser and two with this system.
+		{"a rare browser", successes(atHome(), 2000, 1, 2), map[int]float64{DevUARareBrowser: 1, DevUARareOS: 0}},
+		{"a rare system", successes(atHome(), 2000, 2, 1), map[int]float64{DevUARareBrowser: 0, DevUARareOS: 1}},
+		{"too few to tell", successes(atHome(), 999, 0, 0), map[int]float64{DevUARareBrowser: none, DevUARareOS: none}},
 		{"no device is known", atHome(), map[int]float64{
 			DevIDMissing: 0, DevIDNewForUser: none, DevDaysSinceSeen: none, DevAgeDays: 0, DevUAShareUser: none, DevMatchShare: none, DevUAChangedFamily: none,
 			DevUAEmpty: 0, DevUABot: 0, DevUAUnparseable: 0, DevIsLinuxDesktop: 1, DevUACHVsUAMismatch: none, DevLanguageEmpty: 0, DevTelemetryMissing: 1,

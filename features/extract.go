@@ -8,21 +8,27 @@ import (
 
 // Extract fills the vector of an attempt from what it says, what it shows and
 // what is remembered of its entities. It allocates nothing, and takes no time
-// but the attempt's own.
+// but the attempt's own. In the trace it marks as Displaced an address that many
+// people share, which the profile alone shows and the fold of the trace must know.
 func Extract(v *Vector, a *signals.Attempt, o *signals.Observation, t *Trace, p *Profile) {
 	v.Reset()
 	x := input{a: a, o: o, t: t, p: p, now: MomentOf(t.Time)}
 	x.subject = t.User != 0
 	x.present = t.Flags&Unattended == 0
 	x.history = x.subject && x.present && p.User.Successes > 0
+	if p.Address.crowd(&x.now) {
+		t.Flags |= Displaced
+	}
 	extractGeo(v, &x)
 	extractNetwork(v, &x)
 	extractDevice(v, &x)
 	extractVelocity(v, &x)
 	extractBaseline(v, &x)
 	extractSession(v, &x)
+	extractTyping(v, &x)
 	extractIntent(v, &x)
 	extractClient(v, &x)
+	extractAccount(v, &x)
 }
 
 // input is what a family reads.

@@ -60,14 +60,12 @@ func (c *Counts) Score() Freeman {
 
 // group returns G/L of the terms from top to end.
 func (c *Counts) group(top, end, number int) float64 {
-	local, unseen, rest := freemanWeights[top]*c.User[top], 1.0, 0.0
+	local, unseen, rest := freemanWeights[top]*(c.User[top]/c.Mine), 1.0, 0.0
 	for s := top + 1; s < end; s++ {
-		local += freemanWeights[s] * c.User[s]
+		local += freemanWeights[s] * (c.User[s] / c.Mine)
 		unseen += c.Values[s]
-		rest += freemanWeights[s] * c.All[s]
+		rest += freemanWeights[s] * (c.All[s] / c.Total)
 	}
-	local /= c.Mine
-	rest /= c.Total
 	m := c.All[top]
 	if c.Peeked {
 		m = c.Peek[number]

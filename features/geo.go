@@ -9,17 +9,18 @@ import (
 func extractGeo(v *Vector, x *input) {
 	geoHistory(v, x)
 	geoTravel(v, x)
+	geoCrossing(v, x)
 	geoClock(v, x)
 	geoClaims(v, x)
 
-	c, u := x.o.Place.Country, &x.p.User
+	c, u := x.t.CountryCode, &x.p.User
 	v[GeoLocationMissing] = one(x.t.Flags&Located == 0)
 	if x.t.Flags&Located != 0 && x.t.AccuracyKM > 0 {
 		v[GeoAccuracyRadiusKM] = x.t.AccuracyKM
 	}
 	if c != (signals.Country{}) {
 		v[GeoCountryShareGlobal] = share(float32(x.p.Country), float32(x.p.Totals.Successes))
-		v[GeoIsEUEEA] = one(x.o.Place.InEU)
+		v[GeoIsEUEEA] = one(x.o.Place.InEU || inEEA(c))
 	}
 	if x.subject {
 		v[GeoCountriesDistinct24h] = u.lookAt(&x.now).countriesDay()
@@ -42,17 +43,22 @@ func geoHistory(v *Vector, x *input) {
 	if countries := u.of(ofCountry); len(countries) > 0 {
 		v[GeoCrossBorderEntropy] = entropy(countries)
 	}
-	if u.country != (signals.Country{}) && x.t.CountryCode != (signals.Country{}) {
-		recent := absolute(x.now.ms-u.LastSuccess) < 30*60_000
-		v[GeoCountryChanged30m] = one(recent && u.country != x.t.CountryCode)
-	}
 }
 
 // leastElapsed keeps two attempts within one moment from making a speed.
 const leastElapsed = 60_000 // ms
 
+// flightKMH is faster than people travel from door to door: airliners cruise at some
+// 900 km/h, and logins lie before and behind the flight.
+const flightKMH = 1000
+
+// roadKMH is faster than people travel on the ground.
+const roadKMH = 300
+
 // geoTravel asks whether the person can have come here since the last success.
-// Without both places that is not evaluable, and missing.
+// Without both places that is not evaluable, and missing: so it is where the address
+// is the exit of a network (VPN, private relay, carrier, satellite, hosting, or one
+// that many people share), and where the same address was located anew.
 func geoTravel(v *Vector, x *input) {
 	u := &x.p.User
 	if !x.history || x.t.Flags&Located == 0 {
@@ -70,12 +76,27 @@ func geoTravel(v *Vector, x *input) {
 	same := last.address == short(x.t.Address) && x.t.Address != 0
 	moved := same && (last.latitude != x.t.Latitude || last.longitude != x.t.Longitude)
 	v[GeoTravelSameIP] = one(moved)
-	if moved {
+	if moved || x.t.Flags&Displaced != 0 {
 		return
 	}
-	hours := float32(max(absolute(x.now.ms-last.at), leastElapsed)) / 3_600_000
+	hours := float32(max(absolute(x.now.ms-millis(last.at)), leastElapsed)) / 3_600_000
 	v[GeoVelocityKMH] = d / hours
-	v[GeoVelocityLowerBoundKMH] = max(0, d-last.accuracyKM-x.t.AccuracyKM) / hours
+	bound := max(0, d-last.accuracyKM-x.t.AccuracyKM) / hours
+	v[GeoVelocityLowerBoundKMH] = bound
+	v[GeoTravelClass] = one(bound > 0) + one(bound > roadKMH) + one(bound > flightKMH)
+}
+
+// geoCrossing asks whether the person has crossed a border just now. Where both
+// places are known, they must lie farther apart than they may be wrong by.
+func geoCrossing(v *Vector, x *input) {
+	u, here := &x.p.User, x.t.CountryCode
+	if !x.history || u.country == (signals.Country{}) || here == (signals.Country{}) || x.t.Flags&Displaced != 0 {
+		return
+	}
+	recent := absolute(x.now.ms-millis(u.place.countryAt)) < 30*60_000
+	same := u.place.address == short(x.t.Address)
+	covered := v[GeoDistanceKMLastLogin] <= u.place.accuracyKM+x.t.AccuracyKM // false where that is missing
+	v[GeoCountryChanged30m] = one(recent && u.country != here && !same && !covered)
 }
 
 // fromHome returns the distance to the nearest usual place, -1 without one.
@@ -99,20 +120,42 @@ func geoClock(v *Vector, x *input) {
 	if x.t.LocalMin == NoOffset {
 		return
 	}
-	local := x.now.ms + int64(x.t.LocalMin)*60_000
-	v[GeoNightLocalTime] = one(local >= 0 && hourOf(local) < 5)
+	local := x.t.local(&x.now)
+	v[GeoNightLocalTime] = one(hourOf(local) < 5)
+	if known, holiday := publicHoliday(x.t.CountryCode, local); known {
+		v[GeoPublicHoliday] = one(holiday)
+	}
 	if x.t.OffsetMin == NoOffset {
 		return
 	}
 	gap := absolute(int64(x.t.OffsetMin) - int64(x.t.LocalMin))
 	v[GeoTimezoneGapH] = float32(gap) / 60
-	v[GeoCountryMismatchIPVsTimezone] = one(gap > 0)
+	if x.t.Flags&Displaced == 0 {
+		v[GeoCountryMismatchIPVsTimezone] = one(gap > neighbourMin)
+	}
+}
+
+// neighbourMin is how far the clock of the next time zone is from here: near a
+// border, the address may lie on the other side of it than the device.
+const neighbourMin = 60
+
+// local returns a moment in milliseconds by the clock of the place, daylight saving
+// included; where that is unknown by the device's, and else UTC.
+func (t *Trace) local(m *Moment) int64 {
+	offset := t.LocalMin
+	if offset == NoOffset {
+		offset = t.OffsetMin
+	}
+	if offset == NoOffset {
+		return m.ms
+	}
+	return max(m.ms+int64(offset)*60_000, 0)
 }
 
 // geoClaims compares the address's place with what the device says of itself.
 func geoClaims(v *Vector, x *input) {
 	d := &x.a.Device
-	if c := x.o.Place.Country; c != (signals.Country{}) {
+	if c := x.t.CountryCode; c != (signals.Country{}) {
 		if named, match := regionsOf(x.a.Headers.AcceptLanguage, c); named {
 			v[GeoCountryMismatchIPVsLanguage] = one(!match)
 		}
@@ -122,6 +165,12 @@ func geoClaims(v *Vector, x *input) {
 	}
 	km := distanceKM(float32(d.Latitude.Value), float32(d.Longitude.Value), x.t.Latitude, x.t.Longitude)
 	v[GeoDeviceGPSVsIPKM] = max(0, km-x.t.AccuracyKM)
+}
+
+// inEEA reports whether a country is in the European Economic Area and not in the
+// Union.
+func inEEA(c signals.Country) bool {
+	return c == signals.Country{'N', 'O'} || c == signals.Country{'I', 'S'} || c == signals.Country{'L', 'I'}
 }
 
 // regionsOf looks through an Accept-Language list (RFC 9110, 12.5.4) for region

@@ -27,20 +27,20 @@ func geoExamples() []example {
 			succeeded(2*time.Hour, at("DK", 54.5, 13.5, 30), address("198.51.100.1")), map[int]float64{
 			GeoCountryNewForUser: 0, GeoCountryShareUser: 0.75, GeoCountryShareGlobal: 0.75, GeoRegionNewForUser: 0, GeoCityNewForUser: 0,
 			GeoDaysSinceCountrySeen: 3, GeoDistanceKMLastLogin: 2 * degree, GeoDistanceKMNearestKnown: 0,
-			GeoVelocityKMH: degree, GeoVelocityLowerBoundKMH: (2*degree - 50) / 2, GeoTravelSameIP: 0,
+			GeoVelocityKMH: degree, GeoVelocityLowerBoundKMH: (2*degree - 50) / 2, GeoTravelClass: 1, GeoTravelSameIP: 0,
 			GeoCountriesDistinct24h: linear(32, 1), GeoCountryChanged30m: 0,
 			GeoCrossBorderEntropy: 0.75*math.Log2(4/3.0) + 0.25*2,
 		}},
 		// The radii cover the distance: nothing is proven, so the bound is 0 where
 		// the plain speed is 667 km/h.
 		{"two networks in one region", atHome().succeeded(10*time.Minute, at("DE", 53.5, 13.5, 100), address("198.51.100.1")), map[int]float64{
-			GeoVelocityKMH: 6 * degree, GeoVelocityLowerBoundKMH: 0, GeoTravelSameIP: 0, GeoCountryChanged30m: 0,
+			GeoVelocityKMH: 6 * degree, GeoVelocityLowerBoundKMH: 0, GeoTravelClass: 0, GeoTravelSameIP: 0, GeoCountryChanged30m: 0,
 		}},
 		{"the geo file changed, not the person", atHome().succeeded(10*time.Minute, at("DE", 48.5, 13.5, 20)), map[int]float64{
-			GeoTravelSameIP: 1, GeoVelocityKMH: none, GeoVelocityLowerBoundKMH: none, GeoDistanceKMLastLogin: 4 * degree,
+			GeoTravelSameIP: 1, GeoVelocityKMH: none, GeoVelocityLowerBoundKMH: none, GeoTravelClass: none, GeoDistanceKMLastLogin: 4 * degree,
 		}},
 		{"elsewhere within a second", atHome().succeeded(time.Second, at("PL", 51.5, 13.5, 10), address("198.51.100.1")), map[int]float64{
-			GeoVelocityKMH: 60 * degree, GeoVelocityLowerBoundKMH: 60 * (degree - 30), GeoCountryChanged30m: 1, GeoCountryNewForUser: 1,
+			GeoVelocityKMH: 60 * degree, GeoVelocityLowerBoundKMH: 60 * (degree - 30), GeoTravelClass: 3, GeoCountryChanged30m: 1, GeoCountryNewForUser: 1,
 		}},
 		{"a new region and city", atHome().succeeded(day, func(_ *signals.Attempt, o *signals.Observation) { o.Place.Region, o.Place.City = 11, 111 }), map[int]float64{
 			GeoRegionNewForUser: 1, GeoCityNewForUser: 1, GeoCountryNewForUser: 0, GeoCrossBorderEntropy: 0,
@@ -65,6 +65,11 @@ func geoExamples() []example {
 			GeoNightLocalTime: 1, GeoTimezoneGapH: 8, GeoCountryMismatchIPVsTimezone: 1, GeoCountryMismatchIPVsLanguage: 1, GeoIsEUEEA: 0,
 			GeoDeviceGPSVsIPKM: 2*degree - 50, GeoAccuracyRadiusKM: 50,
 		}},
+		// Midnight of Ascension Day in Berlin, while it is Wednesday in UTC.
+		{"a holiday that has begun", atHome().edit(when(time.Date(2026, 5, 13, 23, 0, 0, 0, time.UTC))), map[int]float64{GeoPublicHoliday: 1, GeoNightLocalTime: 1}},
+		{"the day before", atHome().edit(when(time.Date(2026, 5, 13, 22, 59, 0, 0, time.UTC))), map[int]float64{GeoPublicHoliday: 0, GeoNightLocalTime: 0}},
+		{"in Norway", atHome().edit(both(at("NO", 60, 10, 10), func(_ *signals.Attempt, o *signals.Observation) { o.Place.InEU = false })), map[int]float64{GeoIsEUEEA: 1}},
+		{"no holidays known", atHome().edit(at("CN", 31, 121, 10)), map[int]float64{GeoPublicHoliday: none}},
 		{"a clock that agrees", atHome().edit(func(a *signals.Attempt, _ *signals.Observation) {
 			a.Device.TimezoneOffsetMin = signals.Some(60.0)
 			a.Device.Latitude, a.Device.Longitude = signals.Some(52.5), signals.Some(13.5)

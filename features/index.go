@@ -27,6 +27,11 @@ const (
 	GeoCrossBorderEntropy
 	GeoIsEUEEA
 	GeoNightLocalTime
+	GeoTravelClass
+	GeoPublicHoliday
+	GeoCountryMismatchIPVsPhone
+	GeoCountryMismatchIPVsAccountHome
+	GeoCountryMismatchIPVsTPP
 
 	// Network, written by network.go.
 	NetIPNewForUser
@@ -63,6 +68,16 @@ const (
 	NetTLSJA4NewForUser
 	NetXFFHops
 	NetXFFPrivateOrSpoofed
+	NetIPInAttackList
+	NetIPReputation
+	NetASNFlagged
+	NetNationStateIP
+	NetThreatIntelHit
+	NetDomainsOnIP
+	NetTLSJA4VsUAMismatch
+	NetHTTP2FPRare
+	NetHeaderOrderAnomaly
+	NetHeadRequest
 
 	// Device, written by device.go.
 	DevIDMissing
@@ -100,6 +115,27 @@ const (
 	DevAttested
 	DevTouchVsTypeMismatch
 	DevTelemetryMissing
+	DevUARareBrowser
+	DevUARareOS
+	DevIncognito
+	DevTamperedRootJailbreak
+	DevEmulator
+	DevSpoofed
+	DevBrowserTampering
+	DevVirtualMachine
+	DevDevtoolsOpen
+	DevFridaHook
+	DevClonedApp
+	DevFactoryResetAgeH
+	DevRemoteAccessTool
+	DevMalwareSign
+	DevESIMOrMNCChange
+	DevAttestationLevel
+	DevComplianceState
+	DevUAAIBot
+	DevUAVulnerable
+	DevCPUArchMismatch
+	DevReplayedTelemetry
 
 	// Velocity, written by velocity.go.
 	VelUserAttempts1m
@@ -166,6 +202,10 @@ const (
 	VelGlobalFailRate1h
 	VelMFAPrompts1h
 	VelMFADenials24h
+	VelConcurrentSessions
+	VelResetRequests24h
+	VelErr4xx10m
+	VelErr5xx10m
 
 	// Baseline, written by baseline.go.
 	HisNLogins
@@ -185,6 +225,28 @@ const (
 	HisKnownCountries
 	HisKnownDevices
 	HisKnownNetworks
+	HisPasswordChanged24h
+	HisEmailChanged7d
+	HisMFARemoved7d
+	HisRecoveryActivated
+	HisTakeoverSequence
+	HisAccountAgeDays
+	HisUserRiskState
+	HisConfirmedCompromiseDays
+	HisUserReportedDays
+	HisAssuranceDecrease
+	HisLeakedCredential
+	HisEmailDisposable
+	HisEmailAgeDays
+	HisEmailDomainAgeDays
+	HisEmailNoMX
+	HisPhoneInvalid
+	HisPhoneShared
+	HisPhoneSIMSwapDays
+	HisRolePrivilege
+	HisEmailPatternGenerated
+	HisIsVIP
+	HisAnomalousAdminActivity
 
 	// Session, written by session.go.
 	TokAuthAgeS
@@ -214,6 +276,34 @@ const (
 	BehTimeOnPageMS
 	BehFocusSwitches
 	BehMotionStatic
+	TokSessionRevokedRecent
+	TokRiskLevelChangeRecent
+	BehCaptchaScore
+
+	// Typing and pointer, of the same family, written by typing.go and session.go.
+	BehTypingRatio
+	BehTypingKnown
+	BehTypingReplayed
+	BehTypingVelocityPct
+	BehRhythmVariance
+	BehDwellSpreadMS
+	BehBackspaceShare
+	BehPasswordManagerUnusual
+	BehPasteUnusual
+	BehPointerMoves
+	BehPointerSpeedPXS
+	BehPointerSpeedRatio
+	BehPointerClicks
+	BehEventRate
+	TokRefreshReuse
+	TokCodeReplay
+	TokDPoPReplayJTI
+	TokDPoPIatSkewS
+	TokStateNonceReuse
+	TokIssuerAnomaly
+	TokLifetimeUnusual
+	TokIntrospectMissRate
+	TokAITMSuspect
 
 	// Intent, written by intent.go.
 	ConAction
@@ -236,6 +326,20 @@ const (
 	PayPayeeNew
 	PayPayeesPerUser24h
 	PayPayeeCountryMismatch
+	ConConsentRevoked24h
+	PayAmountOverETV
+	PayUsersPerPayee24h
+	PayPayeeAgeDays
+	ConScopeUnusedRatio
+	ConConsentsActiveUser
+	PayOBContextCode
+	PayOBMCC
+	PayOBContractPresent
+	PayOBBeneficiaryPrepopulated
+	PayOBBeneficiaryAccountType
+	PayOBPurposeCode
+	PayOBDeliveryVsIPCountry
+	PayKnownFraudScenario
 
 	// Client, written by client.go.
 	TPPClientAgeDays
@@ -254,6 +358,29 @@ const (
 	TPPPSUIPVsBrowserIP
 	TPPPSUUAVsBrowserUA
 	TPPPSUHeadersConstant
+	TPPRedirectURIAgeDays
+	TPPASNAgeDays
+	TPPScopeAgeDays
+	TPPReconsents1h
+	TPPReconsents24h
+	TPPReconsentsRise
+	TPPWidened24h
+	TPPWidenedShare24h
+	TPPConsents1hZ
+	TPPAttemptsRise
+	TPPFailRateRise
+	TPPPeerGroupDistance
+	TPPClientChanged7d
+	TPPLifecycleState
+	TPPClientSensitivity
+	TPPSSAExpiryDays
+	TPPSSARevoked
+	TPPRolesVsScope
+	TPPJWKSRotated24h
+	TPPSecretAgeDays
+	TPPRedirectURIDomainAgeDays
+	TPPCertThumbprintNew
+	TPPRequestObjectAgeS
 
 	// Width is the number of features.
 	Width int = iota

@@ -74,6 +74,14 @@ func intentPayment(v *Vector, x *input) {
 			v[PayPayeeNew] = one(seen(u.of(ofPayee), short(x.t.Payee)) == nil)
 		}
 	}
+	if x.t.Payee != 0 {
+		s := x.p.Payee.lookAt(&x.now)
+		v[PayUsersPerPayee24h] = s.users(Day)
+		v[PayPayeeAgeDays] = x.agedDays(s.first)
+	}
+	if x.t.AmountMinor >= 0 && x.a.Intent.Currency == "EUR" {
+		v[PayAmountOverETV] = one(x.t.AmountMinor > 100_00) + one(x.t.AmountMinor > 250_00) + one(x.t.AmountMinor > 500_00)
+	}
 	if c := x.a.Intent.PayeeCountry; len(c) == 2 && x.t.CountryCode != (signals.Country{}) {
 		v[PayPayeeCountryMismatch] = one(c[0] != x.t.CountryCode[0] || c[1] != x.t.CountryCode[1])
 	}

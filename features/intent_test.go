@@ -25,6 +25,9 @@ func intentExamples() []example {
 			a.Intent.Amount, a.Intent.Payee, a.Intent.PayeeCountry = signals.Some(amount), payee, country
 		}
 	}
+	currency := func(is string) edit {
+		return func(a *signals.Attempt, _ *signals.Observation) { a.Intent.Currency = is }
+	}
 	consent := func(n float64) edit {
 		return func(a *signals.Attempt, _ *signals.Observation) {
 			a.Action = signals.ConsentGrant
@@ -32,6 +35,14 @@ func intentExamples() []example {
 		}
 	}
 	return []example{
+		{"no payee", atHome(), map[int]float64{PayUsersPerPayee24h: none, PayPayeeAgeDays: none, PayAmountOverETV: none}},
+		// Two others paid the stranger, 5 days and 20 minutes ago.
+		{"a payee whom others paid", atHome().tried(5*day, Allowed, subject("bob"), pays(10, "stranger", "")).tried(20*time.Minute, Allowed, subject("eve"), pays(10, "stranger", "")).
+			edit(pays(10, "stranger", "")), map[int]float64{PayUsersPerPayee24h: linear(registers, 1), PayPayeeAgeDays: 5, PayAmountOverETV: none}},
+		{"a payee whom nobody knows", atHome().edit(both(pays(250.01, "stranger", ""), currency("EUR"))), map[int]float64{PayUsersPerPayee24h: 0, PayPayeeAgeDays: 0, PayAmountOverETV: 2}},
+		{"exactly a threshold", atHome().edit(both(pays(100, "stranger", ""), currency("EUR"))), map[int]float64{PayAmountOverETV: 0}},
+		{"above all thresholds", atHome().edit(both(pays(500.01, "stranger", ""), currency("EUR"))), map[int]float64{PayAmountOverETV: 3}},
+		{"in other money", atHome().edit(both(pays(1000, "stranger", ""), currency("SEK"))), map[int]float64{PayAmountOverETV: none}},
 		{"asks for nothing", atHome(), map[int]float64{
 			ConAction: 1, ConScopeCount: 0, ConScopeNewForUser: none, ConScopeNewForClient: none, ConScopeDeltaVsLast: none, ConDetailsCount: 0, ConRARTypeNew: none,
 			ConConsentDurationDays: none, ConHistoryDepthDays: none, ConAccountsCount: none, ConConsentReadMS: none, ConFirstConsentToTPP: 1, ConReconsentGapDays: none,

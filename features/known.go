@@ -44,6 +44,7 @@ const (
 	ofTLS
 	ofProof
 	ofPayee
+	ofRhythm       // typists, of several slots each
 	traitCount int = iota
 )
 
@@ -52,17 +53,18 @@ var traitRoom = [traitCount]uint8{
 	ofAddress: 8, ofASN: 6, ofCity: 6, ofPayee: 6, ofCountry: 5, ofDevice: 5, ofClass: 5,
 	ofSubnet: 4, ofRegion: 4, ofAgent: 4, ofBrowser: 4, ofOS: 4,
 	ofLanguage: 3, ofOffset: 3, ofScreen: 3, ofHardware: 3, ofPrint: 3, ofTLS: 3, ofProof: 3,
+	ofRhythm: mostTypists * typistSlots,
 }
 
 // traitSlots is the sum of traitRoom.
-const traitSlots = 82
+const traitSlots = 82 + mostTypists*typistSlots
 
 // traits are the values that a user is known by. Those of one trait lie together
 // and the traits in their order, with nothing between: a user of few habits takes
 // little room.
 type traits struct {
 	end   [traitCount]uint8 // of each trait's slots
-	_     [5]uint8
+	_     [4]uint8
 	slots [traitSlots]slot
 }
 
@@ -97,12 +99,17 @@ func (k *traits) learn(t trait, key uint32, day uint16) {
 		slots[worst] = slot{key: key, count: 1, day: day}
 		return
 	}
+	k.open(t, 1)[0] = slot{key: key, count: 1, day: day}
+}
+
+// open makes room for n slots at the end of a trait's, and returns them as they are.
+func (k *traits) open(t trait, n uint8) []slot {
 	at, last := k.end[t], k.end[traitCount-1]
-	copy(k.slots[at+1:last+1], k.slots[at:last])
-	k.slots[at] = slot{key: key, count: 1, day: day}
+	copy(k.slots[at+n:last+n], k.slots[at:last])
 	for i := int(t); i < traitCount; i++ {
-		k.end[i]++
+		k.end[i] += n
 	}
+	return k.slots[at : at+n]
 }
 
 // valid reports whether the ends are such as learn makes.
@@ -114,11 +121,11 @@ func (k *traits) valid() bool {
 		}
 		from = end
 	}
-	return true
+	return len(k.of(ofRhythm))%typistSlots == 0
 }
 
 // MostLearnt is how many bytes a success may add to a user's Size.
-const MostLearnt = traitCount * slotBytes
+const MostLearnt = (traitCount - 1 + typistSlots) * slotBytes
 
 const slotBytes = 8
 

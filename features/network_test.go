@@ -30,7 +30,7 @@ func device(id string) edit {
 // usersOf is what a crowd's distinct subjects are over each span.
 func usersOf(first int) map[int]float64 {
 	slid := func(cur, both, left float64) float64 {
-		return linear(128, cur) + left*(linear(128, both)-linear(128, cur))
+		return linear(registers, cur) + left*(linear(registers, both)-linear(registers, cur))
 	}
 	return map[int]float64{
 		first: slid(1, 2, leftMinute), first + 1: slid(2, 3, leftHour), first + 2: slid(3, 4, leftDay), first + 3: slid(4, 5, leftMonth),

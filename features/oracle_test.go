@@ -62,6 +62,7 @@ func TestWindowsAgainstOracle(t *testing.T) {
 	for seed := range seedsOf(t, 400) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		var s Shared
+		var members Members
 		var u User
 		var o oracle
 		now, newest := int64(1_790_000_000_000)+r.Int64N(30*86_400_000), int64(0)
@@ -78,7 +79,7 @@ func TestWindowsAgainstOracle(t *testing.T) {
 				tr.Result = signals.Failure
 			}
 			m := MomentOf(at)
-			s.Attempt(&tr, &m)
+			s.Attempt(&tr, &m, &members)
 			u.Attempt(&tr, &m)
 		}
 		asked := newest + r.Int64N(2*widths[r.IntN(Spans)])
@@ -121,7 +122,7 @@ func checkDistinct(t *testing.T, seed uint64, o oracle, asked int64, is sharedAt
 		left := 1 - float64(asked-begin)/float64(width)
 		want := float64(len(cur)) + left*float64(len(both)-len(cur))
 		got := float64(is.users(Span(i)))
-		if slack := 6*deviation(128, float64(len(both))) + 2; math.Abs(got-want) > slack {
+		if slack := 6*deviation(registers, float64(len(both))) + 2; math.Abs(got-want) > slack {
 			t.Fatalf("seed %d, span %d: %v users, want %v within %v", seed, i, got, want, slack)
 		}
 	}
@@ -133,8 +134,8 @@ func TestTooLate(t *testing.T) {
 	var s Shared
 	at := MomentOf(1_790_000_000_000)
 	late := MomentOf(1_790_000_000_000 - 2*widths[Hour])
-	s.Attempt(&Trace{}, &at)
-	s.Attempt(&Trace{}, &late)
+	s.Attempt(&Trace{}, &at, &Members{})
+	s.Attempt(&Trace{}, &late, &Members{})
 	is := s.lookAt(&at)
 	if is.attempts(Hour) != 1 || is.attempts(Day) != 2 {
 		t.Errorf("%v in the hour, %v in the day", is.attempts(Hour), is.attempts(Day))
@@ -157,7 +158,7 @@ func TestCountsEnd(t *testing.T) {
 	u.Succeed(&Trace{}, &m)
 	p.Attempt(&Trace{}, &m)
 	p.Succeed(&Trace{}, &m)
-	s.Attempt(&Trace{}, &m)
+	s.Attempt(&Trace{}, &m, &Members{})
 	if u.minute.cur.attempts != math.MaxUint16 || u.kinds[0] != math.MaxUint16 || p.hour.cur.attempts != math.MaxUint16 ||
 		p.Successes != math.MaxUint16 || s.spans[Minute].cur.attempts != math.MaxUint32 || u.month.cur.attempts != 1 {
 		t.Errorf("%+v\n%+v\n%+v", u.minute, p, s.spans[Minute])

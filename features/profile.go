@@ -15,6 +15,9 @@ type Profile struct {
 	Client  Party
 	Pair    Pair // user and client
 	Here    Pair // user and address
+	Payee   Shared
+
+	Account, Registration Account // what events told of the user and of the client
 
 	// Successes with this value, over all users: the global terms of the
 	// Freeman score.
@@ -30,11 +33,15 @@ type Totals struct {
 	// Distinct values that came with a success so far, V_s.
 	Addresses, ASNs, Countries, Agents, Browsers, Systems, Classes uint64
 	Attempts, Failures                                             Window // Hour
+	Peers                                                          Peers
 }
 
 // Attempt counts an attempt that was decided, and its failure if it failed. m is
-// the moment of the trace.
-func (c *Totals) Attempt(t *Trace, m *Moment) {
+// the moment of the trace, tie the user's to the client.
+func (c *Totals) Attempt(t *Trace, m *Moment, tie Tie) {
+	if t.Client != 0 {
+		c.Peers.Attempt(t, m, tie)
+	}
 	c.Attempts.Add(m, Hour)
 	if t.Result == signals.Failure {
 		c.Failures.Add(m, Hour)
@@ -42,7 +49,10 @@ func (c *Totals) Attempt(t *Trace, m *Moment) {
 }
 
 // Fail counts a failure that became known after its attempt.
-func (c *Totals) Fail(_ *Trace, m *Moment) {
+func (c *Totals) Fail(t *Trace, m *Moment) {
+	if t.Client != 0 {
+		c.Peers.Failures.Add(m, Day)
+	}
 	c.Failures.Add(m, Hour)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waryauth/wary/signals"
+	"github.com/waryauth/wary/signals/typing"
 )
 
 // now is half a minute into a minute, half an hour and half a minute into an
@@ -30,15 +31,25 @@ const (
 
 // scene is an attempt and what happened before it.
 type scene struct {
-	a    signals.Attempt
-	o    signals.Observation
-	past []deed
-	last func(p *Profile) // changes what was recalled
+	a     signals.Attempt
+	o     signals.Observation
+	past  []deed
+	told  []telling
+	fed   map[int]float64  // external features
+	last  func(p *Profile) // changes what was recalled
+	table *typing.Table
 }
 
 type deed struct {
 	trace Trace
 	fold  string // attempt, succeed, fail, newcomer
+}
+
+// telling is an event of a user or a client, so long ago.
+type telling struct {
+	of  Key
+	e   signals.EventType
+	ago time.Duration
 }
 
 type edit func(a *signals.Attempt, o *signals.Observation)
@@ -76,6 +87,7 @@ func (s *scene) trace(ago time.Duration, outcome Outcome, edits []edit) Trace {
 	}
 	var t Trace
 	Describe(&t, &a, &o, hasher)
+	DescribeTyping(&t, &a, &o, s.table, hasher)
 	t.Outcome = outcome
 	return t
 }
@@ -113,6 +125,8 @@ func action(is signals.Action) edit {
 	return func(a *signals.Attempt, _ *signals.Observation) { a.Action = is }
 }
 
+func when(is time.Time) edit { return func(a *signals.Attempt, _ *signals.Observation) { a.Time = is } }
+
 func unattended(a *signals.Attempt, _ *signals.Observation) { a.UserPresent = signals.Some(false) }
 
 func address(ip string) edit {
@@ -130,13 +144,15 @@ func at(country string, latitude, longitude, accuracy float64) edit {
 // into each record whose key it shares with the attempt.
 func (s *scene) profile(now *Trace) *Profile {
 	p := &Profile{}
+	var client Members
 	shared := []struct {
-		record *Shared
-		key    func(*Trace) Key
+		record  *Shared
+		key     func(*Trace) Key
+		members Members
 	}{
-		{&p.Address, func(t *Trace) Key { return t.Address }}, {&p.Subnet, func(t *Trace) Key { return t.Subnet }},
-		{&p.ASN, func(t *Trace) Key { return t.ASN }}, {&p.Device, func(t *Trace) Key { return t.Device }},
-		{&p.Print, func(t *Trace) Key { return t.Fingerprint }},
+		{record: &p.Address, key: func(t *Trace) Key { return t.Address }}, {record: &p.Subnet, key: func(t *Trace) Key { return t.Subnet }},
+		{record: &p.ASN, key: func(t *Trace) Key { return t.ASN }}, {record: &p.Device, key: func(t *Trace) Key { return t.Device }},
+		{record: &p.Print, key: func(t *Trace) Key { return t.Fingerprint }}, {record: &p.Payee, key: func(t *Trace) Key { return t.Payee }},
 	}
 	values := []struct {
 		n     *uint32
@@ -149,23 +165,32 @@ func (s *scene) profile(now *Trace) *Profile {
 		{new(uint32), &p.Totals.Addresses, func(t *Trace) Key { return t.Address }}, {new(uint32), &p.Totals.ASNs, func(t *Trace) Key { return t.ASN }},
 		{new(uint32), &p.Totals.Users, func(t *Trace) Key { return t.User }},
 	}
-	seen, pairs := map[Key]bool{}, map[Key]bool{}
+	seen, pairs := map[Key]bool{}, map[Key]*Pair{}
 	for i := range s.past {
 		t, fold := &s.past[i].trace, s.past[i].fold
 		m := MomentOf(t.Time)
+		var tie Tie
+		if t.UserClient != 0 {
+			if pairs[t.UserClient] == nil {
+				pairs[t.UserClient] = &Pair{}
+			}
+			pair := pairs[t.UserClient]
+			tie = pair.TieOf(t)
+			map[string]func(*Trace, *Moment){"attempt": pair.Attempt, "succeed": pair.Succeed, "fail": pair.Fail}[fold](t, &m)
+		}
 		if t.User == now.User && t.User != 0 {
 			map[string]func(*Trace, *Moment){"attempt": p.User.Attempt, "succeed": p.User.Succeed, "fail": p.User.Fail}[fold](t, &m)
 		}
-		for _, r := range shared {
+		for i := range shared {
+			r := &shared[i]
 			if k := r.key(t); k == r.key(now) && k != 0 {
-				map[string]func(*Trace, *Moment){"attempt": r.record.Attempt, "succeed": r.record.Succeed, "fail": r.record.Fail}[fold](t, &m)
+				map[string]func(){"attempt": func() { r.record.Attempt(t, &m, &r.members) }, "succeed": func() { r.record.Succeed(t, &m) },
+					"fail": func() { r.record.Fail(t, &m, &r.members) }}[fold]()
 			}
 		}
 		if t.Client == now.Client && t.Client != 0 {
-			newcomer := t.UserClient != 0 && !pairs[t.UserClient]
-			map[string]func(*Trace, *Moment){"attempt": func(t *Trace, m *Moment) { p.Client.Attempt(t, m, newcomer) },
-				"succeed": p.Client.Succeed, "fail": p.Client.Fail}[fold](t, &m)
-			pairs[t.UserClient] = pairs[t.UserClient] || fold == "attempt"
+			map[string]func(){"attempt": func() { p.Client.Attempt(t, &m, tie, &client) }, "succeed": func() { p.Client.Succeed(t, &m) },
+				"fail": func() { p.Client.Fail(t, &m, &client) }}[fold]()
 		}
 		for _, r := range []struct {
 			record     *Pair
@@ -177,7 +202,7 @@ func (s *scene) profile(now *Trace) *Profile {
 		}
 		switch fold {
 		case "attempt":
-			p.Totals.Attempt(t, &m)
+			p.Totals.Attempt(t, &m, tie)
 		case "fail":
 			p.Totals.Fail(t, &m)
 		case "succeed":
@@ -197,18 +222,36 @@ func (s *scene) profile(now *Trace) *Profile {
 			}
 		}
 	}
+	for _, e := range s.told {
+		m := MomentOf(s.a.Time.Add(-e.ago).UnixMilli())
+		switch e.of {
+		case now.User:
+			p.Account.Event(e.e, &m)
+		case now.Client:
+			p.Registration.Event(e.e, &m)
+		}
+	}
 	return p
+}
+
+func (s *scene) tell(of Key, e signals.EventType, ago time.Duration) *scene {
+	s.told = append(s.told, telling{of, e, ago})
+	return s
 }
 
 func (s *scene) vector() *Vector {
 	var t Trace
 	Describe(&t, &s.a, &s.o, hasher)
+	DescribeTyping(&t, &s.a, &s.o, s.table, hasher)
 	p := s.profile(&t)
 	if s.last != nil {
 		s.last(p)
 	}
 	v := &Vector{}
 	Extract(v, &s.a, &s.o, &t, p)
+	for i, x := range s.fed {
+		Feed(v, i, x)
+	}
 	return v
 }
 
@@ -222,7 +265,7 @@ type example struct {
 func examples() []example {
 	var all []example
 	for _, family := range []func() []example{geoExamples, networkExamples, deviceExamples, velocityExamples,
-		baselineExamples, sessionExamples, intentExamples, clientExamples} {
+		baselineExamples, sessionExamples, typingExamples, intentExamples, clientExamples, partyExamples, accountExamples, feedExamples} {
 		all = append(all, family()...)
 	}
 	return all

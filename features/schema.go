@@ -97,6 +97,8 @@ type Feature struct {
 	Missing string // when it is NaN and what that means
 	Risk    Direction
 	Reason  string // code of the reason shown when it raises the risk, e.g. "NEW_COUNTRY"
+	// External features come with the attempt by a name that the policy maps: see Feed.
+	External bool
 }
 
 // Digest names the Schema: SHA-256 over names, families, units and order, hex.

@@ -111,7 +111,23 @@ func sessionBehaviour(v *Vector, x *input) {
 	if b.Keys.Count.Set || b.Pointer.Moves.Set {
 		v[BehNoInteractionBeforeClick] = one(b.Keys.Count.Value == 0 && b.Pointer.Moves.Value == 0 && !b.Keys.Autofilled.Value)
 	}
+	behaviourPointer(v, b)
 	if b.Motion.Set && handheld(x.o.Agent.Class) {
 		v[BehMotionStatic] = one(!b.Motion.Value)
+	}
+}
+
+func behaviourPointer(v *Vector, b *signals.Behaviour) {
+	p := &b.Pointer
+	v[BehPointerMoves] = number(p.Moves)
+	v[BehPointerClicks] = number(p.Clicks)
+	if p.SpeedPXS.Set {
+		slow, median, fast := p.SpeedPXS.Value[0], p.SpeedPXS.Value[1], p.SpeedPXS.Value[2]
+		v[BehPointerSpeedPXS] = number(signals.Some(median))
+		v[BehPointerSpeedRatio] = float32(fast / max(slow, 1))
+	}
+	if b.Form.DwellMS.Set && (b.Keys.Count.Set || p.Moves.Set || p.Clicks.Set) {
+		events := b.Keys.Count.Value + p.Moves.Value + p.Clicks.Value
+		v[BehEventRate] = float32(1000 * events / max(b.Form.DwellMS.Value, 1))
 	}
 }

@@ -25,6 +25,7 @@ func sessionExamples() []example {
 			b := &a.Behaviour
 			b.Keys.Pasted, b.Keys.Autofilled, b.Keys.Count = signals.Some(yes), signals.Some(yes), signals.Some(n)
 			b.Pointer.Straight, b.Pointer.RightAngles, b.Pointer.SmallAngles = signals.Some(n/10), signals.Some(n/20), signals.Some(n/40)
+			b.Pointer.Moves, b.Pointer.Clicks, b.Pointer.SpeedPXS = signals.Some(n*30), signals.Some(n), signals.Some([3]float64{n * 5, n * 10, n * 40})
 			b.Form.DwellMS, b.Form.FocusSwitches, b.Motion = signals.Some(n*1000), signals.Some(n+2), signals.Some(yes)
 			o.Agent.Class = signals.Mobile
 		}
@@ -35,15 +36,18 @@ func sessionExamples() []example {
 			TokCredentialAgeDays: none, TokRecoveryInProgress: none, TokDPoPJKTNew: none, TokDPoPNonceFailures: none, TokBindingMissing: none, TokTokenAgeS: none,
 			TokRefreshASNChange: none, TokUserPresent: none, BehAutomationFramework: none, BehPasteInCredentials: none, BehPasswordManager: none, BehKeysTyped: none,
 			BehNoInteractionBeforeClick: none, BehPointerStraightRatio: none, BehTimeOnPageMS: none, BehFocusSwitches: none, BehMotionStatic: none,
+			BehPointerMoves: none, BehPointerClicks: none, BehPointerSpeedPXS: none, BehPointerSpeedRatio: none, BehEventRate: none,
 		}},
 		{"everything said", atHome().edit(said(true, 4)), map[int]float64{
 			TokRecentFailures: 4, TokCredentialAgeDays: 104, TokRecoveryInProgress: 1, TokDPoPNonceFailures: 5, TokTokenAgeS: 240, TokUserPresent: 1, TokResultFailed: 0,
 			BehAutomationFramework: 1, BehPasteInCredentials: 1, BehPasswordManager: 1, BehKeysTyped: 4, BehNoInteractionBeforeClick: 0, BehPointerStraightRatio: 0.4,
 			BehPointerRightAngleRatio: 0.2, BehPointerMinorAngleRatio: 0.1, BehTimeOnPageMS: 4000, BehFocusSwitches: 6, BehMotionStatic: 0,
+			BehPointerMoves: 120, BehPointerClicks: 4, BehPointerSpeedPXS: 40, BehPointerSpeedRatio: 8, BehEventRate: 32, // 4 keys, 120 moves and 4 clicks in 4 s
 		}},
 		{"no, nothing and none", atHome().edit(said(false, 0)), map[int]float64{
 			TokRecentFailures: 0, TokCredentialAgeDays: 100, TokRecoveryInProgress: 0, TokTokenAgeS: 0, BehAutomationFramework: 0, BehPasteInCredentials: 0,
 			BehPasswordManager: 0, BehKeysTyped: 0, BehNoInteractionBeforeClick: 1, BehMotionStatic: 1, BehPointerStraightRatio: 0,
+			BehPointerMoves: 0, BehPointerClicks: 0, BehPointerSpeedPXS: 0, BehPointerSpeedRatio: 0, BehEventRate: 0,
 		}},
 		{"an old session with two factors, a bound token and a failed check", atHome().edit(result(signals.Failure)).edit(func(a *signals.Attempt, _ *signals.Observation) {
 			a.Session.AuthTime, a.Session.Created, a.Session.AMR = now.Add(-time.Hour), now.Add(-2*time.Hour), []string{"pwd", "hwk"}

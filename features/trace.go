@@ -27,6 +27,7 @@ type Kind uint8
 // Kinds of keys.
 const (
 	KindUser Kind = iota + 1
+	// KindAddress is of IPv6 the /64: a device changes the rest every day (RFC 8981).
 	KindAddress
 	KindSubnet // /24 of IPv4, /48 of IPv6
 	KindASN
@@ -135,6 +136,8 @@ type Trace struct {
 	OffsetMin                       int16           // device's minutes east of UTC, NoOffset where missing
 	LocalMin                        int16           // minutes east of UTC at the place, NoOffset where missing
 
+	Rhythm Rhythm
+
 	Action  signals.Action
 	Result  signals.Result
 	Outcome Outcome
@@ -156,6 +159,14 @@ const (
 	Cellular
 	Unattended // the person is not present
 	UnknownSubject
+	// Displaced: the address is where its network ends, not where the person is.
+	// Extract sets it too, where many people share the address.
+	Displaced
+	// How the credentials were filled in, where that was told.
+	FillTold
+	Filled // by the browser or a password manager
+	PasteTold
+	Pasted
 )
 
 // Outcome is what the engine decided, as far as state cares.

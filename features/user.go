@@ -17,7 +17,7 @@ type User struct {
 	LastAttempt, LastSuccess int64 // Unix milliseconds, 0 never
 
 	scopes uint64 // ever granted, as bits of their hashes
-	place  place  // of the last success that was located
+	place  place  // of the last success whose address shows where the person was
 
 	Successes    uint32 // successes that taught the profile
 	FirstSuccess uint32 // Unix seconds, 0 never
@@ -36,8 +36,9 @@ type User struct {
 	StepUpsPassed, StepUpsFailed uint16
 	results                      uint16 // last checks, newest in bit 0, 1 a failure
 	browserMajor                 uint16
-	country                      signals.Country // of the last success
+	country                      signals.Country // of the last success whose address shows it, see place
 	kinds                        [kinds]uint16
+	filled, pasted               habit // credentials
 	checks                       uint8 // how many of results mean something, at most 16
 	hours                        [24]uint8
 	weekdays                     [7]uint8
@@ -66,7 +67,7 @@ type (
 
 // place is where a success came from.
 type place struct {
-	at                              int64 // Unix milliseconds, 0 never
+	at, countryAt                   uint32 // Unix seconds, 0 never: when this was, and when User.country
 	latitude, longitude, accuracyKM float32
 	address                         uint32
 }
@@ -250,12 +251,15 @@ func (u *User) Succeed(t *Trace, m *Moment) {
 	if t.Flags&Unattended != 0 {
 		return
 	}
-	u.learnTime(m)
+	u.learnTime(t, m)
 	u.learnPlace(t, m)
 	u.learnDevice(t, m)
+	u.learnRhythm(t, m.day())
+	u.filled.learn(t.Flags, FillTold, Filled)
+	u.pasted.learn(t.Flags, PasteTold, Pasted)
 }
 
-func (u *User) learnTime(m *Moment) {
+func (u *User) learnTime(t *Trace, m *Moment) {
 	if u.LastSuccess > 0 && m.ms > u.LastSuccess {
 		u.gap.add(logSeconds(m.ms - u.LastSuccess))
 	}
@@ -265,8 +269,9 @@ func (u *User) learnTime(m *Moment) {
 	u.Successes = increment(u.Successes)
 	u.FirstSuccess = earlier(u.FirstSuccess, m)
 	u.LastSuccess = max(u.LastSuccess, m.ms)
-	tally(u.hours[:], hourOf(m.ms))
-	tally(u.weekdays[:], weekdayOf(m.ms))
+	local := t.local(m)
+	tally(u.hours[:], hourOf(local))
+	tally(u.weekdays[:], weekdayOf(local))
 }
 
 // tally counts in a histogram that halves itself when a bin is full, so that
@@ -288,15 +293,25 @@ func (u *User) learnPlace(t *Trace, m *Moment) {
 	u.learn(ofCountry, short(t.Country), day)
 	u.learn(ofRegion, t.Region, day)
 	u.learn(ofCity, t.City, day)
-	u.country = t.CountryCode
 	k := kindOf(t.Flags)
 	u.kinds[k] = increment(u.kinds[k])
-	if t.Flags&Located == 0 {
-		return
+	if t.Flags&Located != 0 {
+		u.learnHome(t, day)
 	}
-	u.learnHome(t, day)
-	if m.ms >= u.place.at {
-		u.place = place{latitude: t.Latitude, longitude: t.Longitude, accuracyKM: t.AccuracyKM, at: m.ms, address: short(t.Address)}
+	if t.Flags&Displaced == 0 {
+		u.learnWhere(t, m.seconds())
+	}
+}
+
+// learnWhere keeps where the person was last. The exit of a network says nothing of
+// that: who logs in through a VPN and then without has not travelled.
+func (u *User) learnWhere(t *Trace, at uint32) {
+	p := &u.place
+	if t.CountryCode != (signals.Country{}) && at >= p.countryAt {
+		u.country, p.countryAt, p.address = t.CountryCode, at, short(t.Address)
+	}
+	if t.Flags&Located != 0 && at >= p.at {
+		*p = place{at: at, countryAt: p.countryAt, latitude: t.Latitude, longitude: t.Longitude, accuracyKM: t.AccuracyKM, address: short(t.Address)}
 	}
 }
 

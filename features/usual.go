@@ -29,6 +29,7 @@ func Usual(dst, v *Vector, t *Trace, user *User) bool {
 	x := input{t: &habit, p: p, now: MomentOf(t.Time), subject: true, present: true, history: true}
 	geoHistory(dst, &x)
 	geoTravel(dst, &x)
+	geoCrossing(dst, &x)
 	networkHistory(dst, &x)
 	deviceHistory(dst, &x)
 	deviceChange(dst, &x)

@@ -39,7 +39,7 @@ func velocityExamples() []example {
 			VelUserIPAttempts1h: hour1, VelUserIPFailures1h: 1 + leftHour, VelUserClientAttempts1h: hour1, VelUserClientAttempts24h: 3 + leftDay,
 			VelUserClientFailures24h: 2, VelBurstRatio: 60 * minute1 / hour1, VelUserFailRatio10: 3.0 / 5, VelInterarrivalS: 10,
 			VelDevicesPerUser1h: linear(32, 2) + leftHour*(linear(32, 3)-linear(32, 2)), VelIPsPerUser1h: linear(32, 1), VelIPsPerUser24h: linear(32, 1),
-			VelASNsPerUser24h: linear(32, 1), VelFailIPsPerUser1h: linear(32, 1), VelIPUserRatio1h: linear(128, 1) / hour1,
+			VelASNsPerUser24h: linear(32, 1), VelFailIPsPerUser1h: linear(32, 1), VelIPUserRatio1h: linear(registers, 1) / hour1,
 		})},
 		{"nothing before", atHome(), map[int]float64{
 			VelIPUserRatio1h: none, VelIPBurstRatio: none, VelGlobalFailRate1h: none, VelUserAttempts30d: 0, VelIPFailures30d: 0, VelMFAPrompts1h: 0, VelMFADenials24h: 0,

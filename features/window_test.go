@@ -88,22 +88,23 @@ func TestDistinctSlides(t *testing.T) {
 	const hour = 3_600_000
 	at := func(hours float64) *Moment { m := MomentOf(int64(hours * hour)); return &m }
 	var s Shared
+	var c Members
 	var u User
 	a, b := Key(1), Key(1)<<63 // bits of the bitmaps are taken from the top
 	for _, k := range []Key{a, b} {
 		tr := Trace{Typed: k, Address: k}
-		s.Attempt(&tr, at(10))
+		s.Attempt(&tr, at(10), &c)
 		u.Attempt(&tr, at(10))
 	}
 	tr := Trace{Typed: a, Address: a}
-	s.Attempt(&tr, at(11))
+	s.Attempt(&tr, at(11), &c)
 	u.Attempt(&tr, at(11))
 	many := func(hours float64) float64 { return float64(s.lookAt(at(hours)).users(Hour)) }
 	few := func(hours float64) float64 { return float64(u.lookAt(at(hours)).addressesHour()) }
-	// -m ln(1-n/m): one of 128 is 1.0039, two 2.0158; one of 32 is 1.0160, two 2.0652.
-	near(t, "many", many(11.5), 1.0039+0.5*(2.0158-1.0039), 1e-4)
+	// -m ln(1-n/m): one of 256 is 1.0020, two 2.0079; one of 32 is 1.0160, two 2.0652.
+	near(t, "many", many(11.5), 1.0020+0.5*(2.0079-1.0020), 1e-4)
 	near(t, "few", few(11.5), 1.0160+0.5*(2.0652-1.0160), 1e-4)
-	near(t, "many, next hour", many(12.5), 0.5*1.0039, 1e-4)
+	near(t, "many, next hour", many(12.5), 0.5*1.0020, 1e-4)
 	near(t, "few, before", few(10), 2.0652, 1e-4)
 	if many(14) != 0 || few(14) != 0 {
 		t.Error("keys outlive their span")
@@ -153,6 +154,11 @@ func drawTrace(t *rapid.T) Trace {
 	return tr
 }
 
+type crowdedParty struct {
+	Party
+	Members
+}
+
 // TestSharedCommutes folds random traces in two orders into shared entities and
 // sums: the same bytes. The control folds what depends on order, a user, and
 // finds an order in which it differs.
@@ -161,19 +167,20 @@ func TestSharedCommutes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		traces := rapid.SliceOfN(rapid.Custom(drawTrace), 1, 40).Draw(t, "traces")
 		order := rapid.Permutation(traces).Draw(t, "order")
-		fold := func(ts []Trace) (s Party, c Totals, u User) {
+		fold := func(ts []Trace) (s crowdedParty, c Totals, u User) {
 			for i := range ts {
 				tr := &ts[i]
 				m := MomentOf(tr.Time)
-				s.Attempt(tr, &m, tr.Outcome == Denied)
-				c.Attempt(tr, &m)
+				tie := Tie(tr.Scopes >> 8 & 7)
+				s.Attempt(tr, &m, tie, &s.Members)
+				c.Attempt(tr, &m, tie)
 				u.Attempt(tr, &m)
 				switch tr.Outcome {
 				case Allowed:
 					s.Succeed(tr, &m)
 					u.Succeed(tr, &m)
 				case SteppedUp:
-					s.Fail(tr, &m)
+					s.Fail(tr, &m, &s.Members)
 					c.Fail(tr, &m)
 					u.Fail(tr, &m)
 				}

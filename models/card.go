@@ -24,6 +24,8 @@ type Card struct {
 	Training    *Training          `json:"training,omitempty"`    // nil: the card is older, or another program made it
 	Reliability *Reliability       `json:"reliability,omitempty"` // nil: as above
 	Ordinary    map[string]float64 `json:"ordinary,omitempty"`    // median of each feature over honest rows (Medians); what is missing in most is left out
+	Gain        map[string]float64 `json:"gain,omitempty"`        // of each feature: its share of what the trees gain (train.GainShares)
+	Missing     map[string]float64 `json:"missing,omitempty"`     // of each feature: the share of honest rows without it (train.MissingShares)
 	Notes       string             `json:"notes,omitempty"`
 }
 
@@ -105,6 +107,12 @@ func (c *Card) check() error {
 		return err
 	}
 	if err := checkOrdinary(c.Ordinary); err != nil {
+		return err
+	}
+	if err := checkShares("gain", c.Gain); err != nil {
+		return err
+	}
+	if err := checkShares("missing", c.Missing); err != nil {
 		return err
 	}
 	return c.Calibration.Check()
@@ -242,4 +250,14 @@ func (c *Calibration) between(x float64) float64 {
 	}
 	share := (x - c.X[lo]) / (c.X[hi] - c.X[lo])
 	return c.Y[lo] + float64(share*(c.Y[hi]-c.Y[lo]))
+}
+
+// checkShares says why shares are none.
+func checkShares(what string, shares map[string]float64) error {
+	for name, x := range shares {
+		if !(x >= 0 && x <= 1) {
+			return fmt.Errorf("%s: %.80q is %g, no share", what, name, x)
+		}
+	}
+	return nil
 }

@@ -177,3 +177,11 @@ func FuzzParseCard(f *testing.F) {
 		}
 	})
 }
+
+func TestCardShares(t *testing.T) {
+	for _, c := range []Card{{Gain: map[string]float64{"a": 1.5}}, {Missing: map[string]float64{"a": -0.1}}, {Missing: map[string]float64{"a": math.NaN()}}} {
+		if checkShares("gain", c.Gain) == nil && checkShares("missing", c.Missing) == nil {
+			t.Errorf("%v is accepted", c)
+		}
+	}
+}

@@ -84,6 +84,11 @@ func (f *forest) predict(p *Prediction, v []float32) {
 	k := f.kernels[0]
 	k.leaves(leaf, &p.scratch, v)
 	k.add(&p.scratch.sums, f.table, leaf)
+	f.finish(p)
+}
+
+// finish makes the prediction from what the leaves add up to.
+func (f *forest) finish(p *Prediction) {
 	f.table.fill(p, &p.scratch.sums)
 	p.scratch.by = f.table
 	p.Top = noTop

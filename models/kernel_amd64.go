@@ -46,6 +46,20 @@ func (k *avx2Kernel) leaves(leaf []uint16, s *scratch, v []float32) {
 
 func (k *avx2Kernel) add(s *sums, t *leafTable, leaf []uint16) { addVectors(s, t, leaf) }
 
+// pair is leaves and add of two rows.
+func (k *avx2Kernel) pair(s, u *scratch, t *leafTable, v, w []float32) {
+	a, b := s.leaves(k.trees), u.leaves(k.trees)
+	if len(a) == 0 {
+		s.sums, u.sums = sums{}, sums{}
+		return
+	}
+	if k.columns > 0 {
+		pairRanksAVX2(&s.ranks[0], &u.ranks[0], k.masks, &v[0], &w[0])
+	}
+	pairLeavesAVX2(&a[0], &b[0], k.masks, &s.ranks[0], &u.ranks[0])
+	pairAddAVX2(&s.sums, &u.sums, t, &a[0], &b[0])
+}
+
 // avx512Kernel asks 64 nodes at once: four of sixteen trees.
 type avx512Kernel struct{ *masks }
 
@@ -99,6 +113,21 @@ func leavesAVX2(leaf *uint16, m *masks, ranks *uint8)
 //
 //go:noescape
 func addAVX2(s *sums, t *leafTable, leaf *uint16)
+
+// pairRanksAVX2 is ranksAVX2 of rows x and y.
+//
+//go:noescape
+func pairRanksAVX2(a, b *uint8, m *masks, x, y *float32)
+
+// pairLeavesAVX2 is leavesAVX2 of rows whose bytes are x and y.
+//
+//go:noescape
+func pairLeavesAVX2(a, b *uint16, m *masks, x, y *uint8)
+
+// pairAddAVX2 is addAVX2 of leaves a to s and b to u.
+//
+//go:noescape
+func pairAddAVX2(s, u *sums, t *leafTable, a, b *uint16)
 
 // ranksAVX512 is ranksAVX2, in 16s.
 //

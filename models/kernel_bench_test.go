@@ -35,8 +35,8 @@ func benchModels(b *testing.B, do func(name string, s *shared)) {
 	do("baseline", s)
 }
 
-// BenchmarkKernel takes one row through each kernel: alone, and with attribution.
-// leaves is handed float64 rows ready made.
+// BenchmarkKernel takes one row through each kernel: alone, with attribution, and with
+// that two rows an operation. leaves is handed float64 rows ready made.
 func BenchmarkKernel(b *testing.B) {
 	benchModels(b, func(name string, s *shared) {
 		o, err := newOracle(s.text, s.e)
@@ -64,6 +64,8 @@ func BenchmarkKernel(b *testing.B) {
 			bench(w.name, func(i int) { w.raw(s.rows[i]) })
 			f, p := s.f.with(w.name), new(Prediction)
 			bench(w.name+"+attribution", func(i int) { f.predict(p, s.rows[i]) })
+			q := new(Prediction)
+			bench(w.name+"+attribution, two rows", func(i int) { f.predictPair(p, q, s.rows[i], s.rows[i^1]) })
 		}
 	})
 }

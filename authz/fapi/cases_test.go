@@ -203,8 +203,15 @@ var cases = [...]struct {
 	}},
 	{"par-attempt-to-use-expired-request_uri", func(t *testing.T, w *world) {
 		uri := w.one.pushed(w.one.push())
+		begun := w.one.pushed(w.one.push())
+		b := w.browser()
+		page := b.open(w.one.id, begun)
 		w.sleep(61 * time.Second)
 		w.browser().open(w.one.id, uri).is(t, http.StatusBadRequest)
+		b.open(w.one.id, begun).is(t, http.StatusBadRequest) // though its record waits for the person
+		if q := b.follow(page).query(t); q.Get("code") == "" {
+			t.Fatal(q)
+		}
 	}},
 	{"par-ensure-jwt-client-assertions-nbf-8-seconds-in-the-future-is-accepted", func(t *testing.T, w *world) {
 		now := w.now().Unix()
@@ -389,7 +396,7 @@ func userRejects(t *testing.T, w *world) {
 }
 
 func identityClaims(t *testing.T, w *world) {
-	a := w.one.tokens("claims", `{"id_token":{"email":{"essential":true},"iss":null,"nonsense":null},"userinfo":{"name":null,"sub":{"value":"x"}}}`)
+	a := w.one.tokens("claims", `{"id_token":{"email":{"essential":true},"iss":null,"nonsense":null},"userinfo":{"name":null,"iss":null,"sub":{"value":"x"}}}`)
 	id, me := claimsOf(t, a.str("id_token")), w.one.me(a.str("access_token"))
 	if id["email"] != "alice@example.com" || id["iss"] != w.issuer || id["name"] != nil {
 		t.Errorf("ID token: %v", id)

@@ -10,27 +10,44 @@ import (
 )
 
 // authenticate returns the client of a request to the back channel: by its assertion
-// (private_key_jwt) or its certificate (RFC 8705). Secrets are not taken.
-func (s *Server) authenticate(r *http.Request, p authz.Params) (*authz.Client, error) {
+// (private_key_jwt), which is yet to be used, or by its certificate (RFC 8705).
+// Secrets are not taken.
+func (s *Server) authenticate(r *http.Request, p authz.Params) (*authz.Client, *authz.Assertion, error) {
 	switch {
 	case r.Header.Get("Authorization") != "":
-		return nil, refusal(authz.InvalidClient, "clients authenticate by private_key_jwt or a certificate")
+		return nil, nil, refusal(authz.InvalidClient, "clients authenticate by private_key_jwt or a certificate")
 	case p["client_secret"] != "":
-		return nil, refusal(authz.InvalidClient, "client secrets are not taken")
+		return nil, nil, refusal(authz.InvalidClient, "client secrets are not taken")
 	case p["client_assertion"] != "":
 		if p["client_assertion_type"] != authz.AssertionType {
-			return nil, refusal(authz.InvalidClient, "client_assertion_type is unknown")
+			return nil, nil, refusal(authz.InvalidClient, "client_assertion_type is unknown")
 		}
-		return s.a.Assert(r.Context(), p["client_id"], p["client_assertion"])
+		return s.a.Assert(p["client_id"], p["client_assertion"])
 	case p["client_id"] == "":
-		return nil, refusal(authz.InvalidClient, "the client does not authenticate")
+		return nil, nil, refusal(authz.InvalidClient, "the client does not authenticate")
 	}
 	c := s.a.Clients().Find(p["client_id"])
 	cert := certificate(r)
 	if c == nil || cert == nil || !s.certified(c, r.TLS.PeerCertificates) || !c.Authenticates(cert) {
-		return nil, refusal(authz.InvalidClient, "the client does not authenticate")
+		return nil, nil, refusal(authz.InvalidClient, "the client does not authenticate")
 	}
-	return c, nil
+	return c, nil, nil
+}
+
+// caller authenticates the client of a request that needs no proof of possession.
+func (s *Server) caller(w http.ResponseWriter, r *http.Request) (*authz.Client, authz.Params, error) {
+	p, err := form(w, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, assertion, err := s.authenticate(r, p)
+	if err == nil {
+		err = s.a.Use(r.Context(), assertion)
+	}
+	if err == nil && p["token"] == "" {
+		err = refusal(authz.InvalidRequest, "token is missing")
+	}
+	return c, p, err
 }
 
 // certified reports whether the chain of a certificate is worth what the client's

@@ -13,7 +13,6 @@ import (
 	"github.com/waryauth/wary/authz"
 	"github.com/waryauth/wary/authz/fapi"
 	"github.com/waryauth/wary/engine"
-	"github.com/waryauth/wary/signals"
 )
 
 // Defects found in other servers, each as a test (specs: fapi2, "Defects").
@@ -132,7 +131,7 @@ func TestNoProofOutlivesARestart(t *testing.T) {
 			assertion := w.one.assertion(nil)
 			undated := w.one.assertion(object{"iat": nil, "nbf": nil})
 			for _, a := range []string{assertion, undated} {
-				if _, err := before.Assert(t.Context(), w.one.id, a); err != nil {
+				if err := use(t, before, w.one.id, a); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -145,7 +144,7 @@ func TestNoProofOutlivesARestart(t *testing.T) {
 				t.Error("a proof was good before and after a restart")
 			}
 			for _, a := range []string{assertion, undated} {
-				if _, err := after.Assert(t.Context(), w.one.id, a); err == nil {
+				if err := use(t, after, w.one.id, a); err == nil {
 					t.Error("a client assertion was good before and after a restart")
 				}
 			}
@@ -154,10 +153,56 @@ func TestNoProofOutlivesARestart(t *testing.T) {
 			if _, err := after.Proofs().Verify(t.Context(), p); err != nil {
 				t.Error(err)
 			}
-			if _, err := after.Assert(t.Context(), w.one.id, w.one.assertion(nil)); err != nil {
+			if err := use(t, after, w.one.id, w.one.assertion(nil)); err != nil {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func use(t *testing.T, a *authz.Authority, client, assertion string) error {
+	t.Helper()
+	_, s, err := a.Assert(client, assertion)
+	if err != nil {
+		return err
+	}
+	return a.Use(t.Context(), s)
+}
+
+// TestASecondRedemptionThatOvertakesTheFirst has the code taken while the engine is
+// still being asked about it: whoever comes late revokes what the other got.
+func TestASecondRedemptionThatOvertakesTheFirst(t *testing.T) {
+	w := newWorld(t)
+	code := w.one.code()
+	var inner *answer
+	nested := false
+	w.decides("redeemed", func(*engine.Assessment) error {
+		if !nested {
+			nested = true
+			inner = w.one.post(w.one.exchange(code))
+		}
+		return nil
+	})
+	w.one.post(w.one.exchange(code)).is(t, http.StatusBadRequest, "invalid_grant")
+	inner.is(t, http.StatusOK)
+	w.one.me(inner.str("access_token")).is(t, http.StatusUnauthorized, "invalid_token")
+}
+
+// TestAnAssertionSurvivesANonce: a client that is asked for a nonce may send the same
+// assertion again, as RFC 9449, section 8, has it repeat the request.
+func TestAnAssertionSurvivesANonce(t *testing.T) {
+	w := newWorld(t)
+	for _, k := range []*call{w.one.exchange(w.one.code()), w.one.proven(w.one.push(), nil)} {
+		path := w.issuer + k.path
+		k.proofs = []string{w.one.prove("POST", path, "", object{"nonce": nil})}
+		a := w.one.post(k)
+		a.is(t, http.StatusBadRequest, "use_dpop_nonce")
+		k.proofs = []string{w.one.prove("POST", path, "", object{"nonce": a.header.Get("DPoP-Nonce")})}
+		if a := w.one.post(k); a.status >= 400 {
+			t.Errorf("%s: status %d, body %s", k.path, a.status, a.text)
+		}
+		k.proofs = []string{w.one.prove("POST", path, "", nil)}
+		w.one.post(k).is(t, http.StatusUnauthorized, "invalid_client")
 	}
 }
 
@@ -191,16 +236,16 @@ func TestAnAssertionIsUsedOnce(t *testing.T) {
 func TestNothingIsSignedBeforeTheLastCheck(t *testing.T) {
 	w := newWorld(t)
 	code := w.one.code()
-	w.decides(signals.TokenRequest, outcome(engine.Deny))
+	w.decides("redeemed", outcome(engine.Deny))
 	w.one.post(w.one.exchange(code)).is(t, http.StatusBadRequest, "invalid_grant")
-	w.decides(signals.TokenRequest, outcome(engine.Allow))
+	w.decides("redeemed", outcome(engine.Allow))
 	w.one.post(w.one.exchange(code)).is(t, http.StatusBadRequest, "invalid_grant")
 	w.one.post(w.one.exchange(w.one.code())).is(t, http.StatusOK) // the control
 }
 
 func TestIntrospectionDoesNotGiveBackWhatNarrowingRemoved(t *testing.T) {
 	w := newWorld(t)
-	w.decides(signals.TokenRequest, func(x *engine.Assessment) error {
+	w.decides("redeemed", func(x *engine.Assessment) error {
 		x.Decision.Grant.Scopes = []string{"openid"}
 		x.Decision.Grant.Details[1] = false
 		x.Decision.Grant.TTLSeconds = 45
@@ -216,7 +261,7 @@ func TestIntrospectionDoesNotGiveBackWhatNarrowingRemoved(t *testing.T) {
 	if i.json["active"] != true || i.str("scope") != "openid" || !strings.Contains(i.text, `"authorization_details":`+kept+`,`) {
 		t.Fatal(i.text)
 	}
-	w.decides(signals.Refresh, outcome(engine.Allow)) // at less risk the refresh gives what was granted, and no more
+	w.decides("refreshed", outcome(engine.Allow)) // at less risk the refresh gives what was granted, and no more
 	r := w.one.post(w.one.refresh(a.str("refresh_token")))
 	if r.str("scope") != "openid accounts" || !strings.Contains(r.text, "payment_initiation") {
 		t.Fatal(r.text)

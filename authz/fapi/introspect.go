@@ -50,18 +50,9 @@ func describe(t *authz.Token) *introspection {
 // introspect is the introspection endpoint (RFC 7662), signed where that is asked for
 // (RFC 9701).
 func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
-	p, err := form(w, r)
+	c, p, err := s.caller(w, r)
 	if err != nil {
 		s.fail(w, r, err)
-		return
-	}
-	c, err := s.authenticate(r, p)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	if p["token"] == "" {
-		s.fail(w, r, refusal(authz.InvalidRequest, "token is missing"))
 		return
 	}
 	origin := Origin(r)

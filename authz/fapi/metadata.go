@@ -74,7 +74,12 @@ func (s *Server) metadata() ([]byte, error) {
 }
 
 func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
-	public(w, "application/json", s.discovery)
+	text, err := s.metadata()
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	public(w, "application/json", text)
 }
 
 // serveKeys answers with the keys to verify our signatures by (RFC 7517, section 5).

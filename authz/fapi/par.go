@@ -27,7 +27,7 @@ func (s *Server) pushed(w http.ResponseWriter, r *http.Request) (string, time.Du
 	if err != nil {
 		return "", 0, err
 	}
-	c, err := s.authenticate(r, p)
+	c, assertion, err := s.authenticate(r, p)
 	if err != nil {
 		return "", 0, err
 	}
@@ -43,6 +43,9 @@ func (s *Server) pushed(w http.ResponseWriter, r *http.Request) (string, time.Du
 		return "", 0, refused
 	}
 	held, err := s.possession(r, parPath, "")
+	if err == nil {
+		err = s.a.Use(r.Context(), assertion)
+	}
 	if err != nil {
 		return "", 0, err
 	}
@@ -52,9 +55,8 @@ func (s *Server) pushed(w http.ResponseWriter, r *http.Request) (string, time.Du
 		}
 		request.JKT = held.JKT
 	}
-	held.JKT = request.JKT
 	origin := Origin(r)
-	return s.a.Push(r.Context(), c, request, held, &origin)
+	return s.a.Push(r.Context(), c, request, &origin)
 }
 
 // asked returns the parameters of the authorization request: of a request object,
@@ -67,13 +69,7 @@ func (s *Server) asked(c *authz.Client, p authz.Params) (authz.Params, error) {
 		if c.SignedRequests {
 			return nil, refusal(authz.InvalidRequest, "this client must sign its requests")
 		}
-		if id := p["client_id"]; id != "" && id != c.ID {
-			return nil, refusal(authz.InvalidRequest, "client_id is not the client that authenticated")
-		}
 		return p, nil
-	}
-	if id := p["client_id"]; id != "" && id != c.ID {
-		return nil, refusal(authz.InvalidRequestObject, "client_id is not the client that authenticated")
 	}
 	inside, refused := s.a.RequestObject(c, p["request"])
 	if refused != nil {

@@ -20,6 +20,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -59,13 +60,12 @@ type Options struct {
 
 // Server answers the endpoints.
 type Server struct {
-	o         Options
-	a         *authz.Authority
-	base      *url.URL // the issuer
-	mtls      *url.URL
-	discovery []byte
-	mux       *http.ServeMux
-	limits    sync.Map // of clients: id to *rate.Limiter; as many as there are clients
+	o      Options
+	a      *authz.Authority
+	base   *url.URL // the issuer
+	mtls   *url.URL
+	mux    *http.ServeMux
+	limits sync.Map // of clients: id to *rate.Limiter; as many as there are clients
 }
 
 // New returns a server; nothing is listened to yet.
@@ -89,9 +89,6 @@ func New(o Options) (*Server, error) {
 	}
 	if s.mtls, err = url.Parse(strings.TrimSuffix(o.MTLS, "/")); err != nil || s.mtls.Scheme != "https" || s.mtls.Host == "" {
 		return nil, errors.New("fapi: the base of mutual TLS is no https URL")
-	}
-	if s.discovery, err = s.metadata(); err != nil {
-		return nil, err
 	}
 	for _, e := range endpoints {
 		path := s.base.Path + e.path
@@ -183,6 +180,18 @@ func TLS(certificates ...tls.Certificate) *tls.Config {
 		NextProtos: []string{"h2", "http/1.1"},
 	}
 }
+
+// HTTP returns the server of a handler: [Server.Handler] with the ceremony's paths
+// beside it. Its limits of time and size keep slow and large requests from holding it.
+func HTTP(h http.Handler, certificates ...tls.Certificate) *http.Server {
+	return &http.Server{
+		Handler: h, TLSConfig: TLS(certificates...), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader,
+	}
+}
+
+// maxHeader bounds the headers of a request, the query among them.
+const maxHeader = 48 << 10
 
 // Origin returns where a request came from, for the engine. Its strings are the
 // request's.

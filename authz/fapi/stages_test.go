@@ -2,15 +2,14 @@ package fapi_test
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/waryauth/wary/authz"
 	"github.com/waryauth/wary/authz/fapi"
 	"github.com/waryauth/wary/engine"
-	"github.com/waryauth/wary/signals"
 )
 
 func TestEveryStageAsksTheEngine(t *testing.T) {
@@ -19,9 +18,8 @@ func TestEveryStageAsksTheEngine(t *testing.T) {
 	w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusOK)
 	w.introspected(a.str("access_token")).is(t, http.StatusOK)
 	w.one.post(w.one.own("accounts")).is(t, http.StatusOK)
-	want := []signals.Action{signals.Authorize, signals.Login, signals.TokenRequest, signals.Refresh, signals.API, signals.TokenRequest}
-	if fmt.Sprint(w.seen) != fmt.Sprint(want) {
-		t.Fatalf("asked %v, want %v", w.seen, want)
+	if got, want := strings.Join(w.seen, " "), "pushed authenticated redeemed refreshed introspected client"; got != want {
+		t.Fatalf("asked at %s, want %s", got, want)
 	}
 }
 
@@ -33,28 +31,28 @@ func (c *tpp) own(scope string) *call {
 func TestDeny(t *testing.T) {
 	w := newWorld(t)
 	a := w.one.tokens()
-	w.decides(signals.Authorize, outcome(engine.Deny))
+	w.decides("pushed", outcome(engine.Deny))
 	w.one.post(w.one.push()).is(t, http.StatusBadRequest, "access_denied")
-	w.decides(signals.Login, outcome(engine.Deny))
+	w.decides("authenticated", outcome(engine.Deny))
 	if q := w.one.authorized(w.one.push()); q.Get("error") != "access_denied" || q.Has("code") {
 		t.Fatal(q)
 	}
-	w.decides(signals.API, outcome(engine.Deny))
+	w.decides("introspected", outcome(engine.Deny))
 	if got := w.introspected(a.str("access_token")); got.text != `{"active":false}` {
 		t.Fatal(got.text)
 	}
-	w.decides(signals.TokenRequest, outcome(engine.Deny))
+	w.decides("client", outcome(engine.Deny))
 	w.one.post(w.one.own("accounts")).is(t, http.StatusBadRequest, "invalid_grant")
-	w.decides(signals.Refresh, outcome(engine.Deny))
+	w.decides("refreshed", outcome(engine.Deny))
 	w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusBadRequest, "invalid_grant")
-	w.decides(0, nil)
+	w.decides("", nil)
 	w.one.me(a.str("access_token")).is(t, http.StatusUnauthorized, "invalid_token") // the denied refresh revoked the grant
 	w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusBadRequest, "invalid_grant")
 }
 
 func TestStepUp(t *testing.T) {
-	for _, at := range []signals.Action{signals.Authorize, signals.Login} {
-		t.Run(at.String(), func(t *testing.T) {
+	for _, at := range []string{"pushed", "authenticated"} {
+		t.Run(at, func(t *testing.T) {
 			w := newWorld(t)
 			w.decides(at, func(x *engine.Assessment) error {
 				if x.Attempt.Session.ACR != strongACR {
@@ -70,14 +68,14 @@ func TestStepUp(t *testing.T) {
 	}
 	t.Run("and cannot", func(t *testing.T) {
 		w := newWorld(t)
-		w.decides(signals.Login, outcome(engine.StepUp)) // whatever the person does
+		w.decides("authenticated", outcome(engine.StepUp)) // whatever the person does
 		if q := w.one.authorized(w.one.push()); q.Get("error") != "interaction_required" {
 			t.Fatal(q)
 		}
 	})
 	t.Run("at redemption", func(t *testing.T) {
 		w := newWorld(t)
-		w.decides(signals.TokenRequest, outcome(engine.StepUp))
+		w.decides("redeemed", outcome(engine.StepUp))
 		got := w.one.post(w.one.exchange(w.one.code()))
 		if got.is(t, http.StatusBadRequest, "invalid_grant"); got.str("acr_values") != strongACR {
 			t.Fatal(got.text)
@@ -90,12 +88,12 @@ func TestStepUp(t *testing.T) {
 	t.Run("at refresh", func(t *testing.T) {
 		w := newWorld(t)
 		a := w.one.tokens()
-		w.decides(signals.Refresh, outcome(engine.StepUp))
+		w.decides("refreshed", outcome(engine.StepUp))
 		got := w.one.post(w.one.refresh(a.str("refresh_token")))
 		if got.is(t, http.StatusBadRequest, "invalid_grant"); got.str("acr_values") != strongACR {
 			t.Fatal(got.text)
 		}
-		w.decides(0, nil)
+		w.decides("", nil)
 		w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusOK) // not revoked
 	})
 }
@@ -122,23 +120,24 @@ func TestAFaultOfTheEngineNeverAllows(t *testing.T) {
 			w := newWorld(t, func(o *authz.Options, _ *fapi.Options) { o.Deadline = 100 * time.Millisecond })
 			a, code := w.one.tokens(), w.one.code()
 
-			w.decides(signals.Authorize, broken)
+			w.decides("pushed", broken)
 			if acr := claimsOf(t, w.one.tokens().str("id_token"))["acr"]; acr != strongACR {
 				t.Errorf("pushed: acr %v, want a step-up", acr)
 			}
-			w.decides(signals.Login, broken)
+			w.decides("authenticated", broken)
 			if q := w.one.authorized(w.one.push()); q.Has("code") || q.Get("error") == "" {
 				t.Errorf("authenticated: %v", q)
 			}
-			w.decides(signals.TokenRequest, broken)
+			w.decides("redeemed", broken)
 			w.one.post(w.one.exchange(code)).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
+			w.decides("client", broken)
 			w.one.post(w.one.own("accounts")).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
-			w.decides(signals.Refresh, broken)
+			w.decides("refreshed", broken)
 			w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
-			w.decides(signals.API, broken)
+			w.decides("introspected", broken)
 			w.introspected(a.str("access_token")).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
 
-			w.decides(0, nil) // nothing was used up
+			w.decides("", nil) // nothing was used up
 			w.one.post(w.one.exchange(code)).is(t, http.StatusOK)
 			w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusOK)
 		})
@@ -147,7 +146,7 @@ func TestAFaultOfTheEngineNeverAllows(t *testing.T) {
 
 func TestTheGrantShrinks(t *testing.T) {
 	w := newWorld(t)
-	w.decides(signals.Login, func(x *engine.Assessment) error {
+	w.decides("authenticated", func(x *engine.Assessment) error {
 		x.Decision.Grant.Scopes = []string{"openid", "admin"} // more than was asked is not more than was asked
 		x.Decision.Grant.Removed = []engine.Removal{{Scope: "payments", Sensitivity: 3, Ceiling: 2}}
 		return nil
@@ -158,7 +157,7 @@ func TestTheGrantShrinks(t *testing.T) {
 	if q := w.one.authorized(w.one.push("scope", "payments")); q.Get("error") != "access_denied" {
 		t.Fatalf("nothing was left and yet: %v", q)
 	}
-	w.decides(0, nil)
+	w.decides("", nil)
 	w.answer = authz.Answer{Scopes: []string{"openid", "admin"}, Details: []int{0, 7, -1}}
 	a := w.one.tokens("scope", "openid payments", "authorization_details", `[{"type":"account_information"},{"type":"payment_initiation"}]`)
 	if a.str("scope") != "openid" || len(a.json["authorization_details"].([]any)) != 1 {
@@ -171,7 +170,7 @@ func TestTheGrantShrinks(t *testing.T) {
 func TestBindingAsStrongAsDecided(t *testing.T) {
 	for constraint, good := range map[engine.Constraint]bool{engine.AnyConstraint: true, engine.DPoPConstraint: true, engine.MTLSConstraint: false} {
 		w := newWorld(t)
-		w.decides(signals.TokenRequest, func(x *engine.Assessment) error { x.Decision.Grant.Constraint = constraint; return nil })
+		w.decides("redeemed", func(x *engine.Assessment) error { x.Decision.Grant.Constraint = constraint; return nil })
 		if a := w.one.post(w.one.exchange(w.one.code())); (a.status == http.StatusOK) != good {
 			t.Errorf("%v: status %d", constraint, a.status)
 		}
@@ -221,6 +220,26 @@ func TestNoPersonIsAClient(t *testing.T) {
 		w.person.Subject = subject
 		if q := w.one.authorized(w.one.push()); q.Has("code") {
 			t.Errorf("%q: %v", subject, q)
+		}
+	}
+}
+
+// TestACarelessCeremonyGetsNoCode: what the engine said stands in the interaction, not
+// in what the ceremony makes of it.
+func TestACarelessCeremonyGetsNoCode(t *testing.T) {
+	for name, c := range map[string]struct {
+		how  ceremonyKind
+		out  engine.Outcome
+		want string
+	}{
+		"nobody logged in": {skipping, engine.Allow, "login_required"}, "denied": {careless, engine.Deny, "access_denied"},
+		"not stepped up": {careless, engine.StepUp, "interaction_required"}, "the control": {careless, engine.Allow, ""},
+	} {
+		w := newWorld(t)
+		w.how = c.how
+		w.decides("authenticated", outcome(c.out))
+		if q := w.one.authorized(w.one.push()); q.Get("error") != c.want || q.Has("code") != (c.want == "") {
+			t.Errorf("%s: %v, want %q", name, q, c.want)
 		}
 	}
 }

@@ -46,14 +46,14 @@ func (s *Server) issued(w http.ResponseWriter, r *http.Request) (*authz.Issued, 
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.authenticate(r, p)
+	c, assertion, err := s.authenticate(r, p)
 	if err != nil {
 		return nil, err
 	}
-	if id := p["client_id"]; id != "" && id != c.ID {
-		return nil, refusal(authz.InvalidClient, "client_id is not the client that authenticated")
-	}
 	held, err := s.possession(r, tokenPath, "")
+	if err == nil {
+		err = s.a.Use(r.Context(), assertion)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -369,5 +371,109 @@ func TestErrorsSayNothingOfTheInside(t *testing.T) {
 	a.is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
 	if strings.Contains(a.text, "store") || strings.Contains(a.text, "closed") || a.header.Get("Retry-After") == "" {
 		t.Error(a.text)
+	}
+}
+
+// TestARedemptionMatchesItsRequest: RFC 6749, section 4.1.3.
+func TestARedemptionMatchesItsRequest(t *testing.T) {
+	w := newWorld(t)
+	code := w.one.code()
+	for name, params := range map[string][]string{
+		"another of the client's redirect URIs": {"redirect_uri", callback + "?dummy1=lorem&dummy2=ipsum"}, "no redirect URI": {"redirect_uri", "-"},
+		"no code": {"code", "-"}, "another code": {"code", random()}, "the challenge for the verifier": {"code_verifier", digest(verifier)},
+	} {
+		if a := w.one.post(w.one.exchange(code, params...)); a.status != http.StatusBadRequest {
+			t.Errorf("%s: status %d, body %s", name, a.status, a.text)
+		}
+	}
+	w.one.post(w.one.exchange(code)).is(t, http.StatusOK) // none of that has used it up
+}
+
+// TestRevokeByHolder ends what a person, a session or a client was given, by one record,
+// and nothing that is given afterwards.
+func TestRevokeByHolder(t *testing.T) {
+	for name, h := range map[string]authz.Holder{"subject": {Subject: alice}, "session": {Session: "s-1"}, "client": {Client: "client-one"}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.person.Session = "s-1"
+			a, own, code := w.one.tokens(), w.one.post(w.one.own("accounts")), w.one.code()
+			w.sleep(time.Second)
+			if err := w.authority.Revoke(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+			w.one.me(a.str("access_token")).is(t, http.StatusUnauthorized, "invalid_token")
+			w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusBadRequest, "invalid_grant")
+			w.one.post(w.one.exchange(code)).is(t, http.StatusBadRequest, "invalid_grant")
+			if got := w.introspected(own.str("access_token")); got.json["active"] != (h.Client == "") {
+				t.Errorf("the client's own token: %s", got.text)
+			}
+			w.sleep(time.Second)
+			w.one.me(w.one.tokens().str("access_token")).is(t, http.StatusOK)
+			if got := w.introspected(w.one.post(w.one.own("accounts")).str("access_token")); got.json["active"] != true {
+				t.Errorf("a new token of the client's own: %s", got.text)
+			}
+		})
+	}
+	w := newWorld(t)
+	if w.authority.Revoke(t.Context(), authz.Holder{}) == nil || w.authority.Revoke(t.Context(), authz.Holder{Subject: "a", Client: "b"}) == nil {
+		t.Error("nobody in particular was revoked")
+	}
+}
+
+// TestAPageIsNotLoadedForEver: each load keeps an interaction, so one request has few.
+func TestAPageIsNotLoadedForEver(t *testing.T) {
+	w := newWorld(t)
+	uri := w.one.pushed(w.one.push())
+	b := w.browser()
+	var last *answer
+	for range 16 {
+		last = b.open(w.one.id, uri)
+		last.is(t, http.StatusSeeOther)
+	}
+	b.open(w.one.id, uri).is(t, http.StatusBadRequest)
+	if q := b.follow(last).query(t); q.Get("code") == "" {
+		t.Fatal(q)
+	}
+}
+
+// TestManyTabsEndOnce loads and answers one request in many tabs at once: one gets the
+// code, whoever loads meanwhile.
+func TestManyTabsEndOnce(t *testing.T) {
+	w := newWorld(t)
+	uri := w.one.pushed(w.one.push())
+	b := w.browser()
+	pages := make([]string, 8)
+	for i := range pages {
+		pages[i] = b.open(w.one.id, uri).header.Get("Location")
+	}
+	var codes atomic.Int32
+	var wg sync.WaitGroup
+	for _, page := range pages {
+		wg.Go(func() {
+			r, _ := http.NewRequest("POST", w.issuer+page, nil)
+			resp, err := b.client.Do(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+			if strings.Contains(resp.Header.Get("Location"), "code=") {
+				codes.Add(1)
+			} else if resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("status %d, Location %q", resp.StatusCode, resp.Header.Get("Location"))
+			}
+		})
+		wg.Go(func() {
+			resp, err := b.client.Get(w.issuer + "/authorize?" + url.Values{"client_id": {w.one.id}, "request_uri": {uri}}.Encode())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+		})
+	}
+	wg.Wait()
+	if codes.Load() != 1 {
+		t.Fatalf("%d codes", codes.Load())
 	}
 }

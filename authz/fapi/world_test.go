@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"maps"
 	"math/big"
@@ -43,7 +44,7 @@ var b64 = base64.RawURLEncoding
 // tests move. The client side is written here by hand from the RFCs, so that nothing
 // of the server's own code says what is right.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	server    *httptest.Server
 	fapi      *fapi.Server
 	authority *authz.Authority
@@ -57,7 +58,8 @@ type world struct {
 	decide func(*engine.Assessment) error // the engine; nil: allow all
 	person authz.Person
 	answer authz.Answer
-	seen   []signals.Action
+	how    ceremonyKind
+	seen   []string // stages
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
@@ -68,7 +70,7 @@ func (w *world) sleep(d time.Duration) { w.ahead.Add(int64(d)) }
 func (w *world) score(x *engine.Assessment, now time.Time) error {
 	w.mu.Lock()
 	decide := w.decide
-	w.seen = append(w.seen, x.Attempt.Action)
+	w.seen = append(w.seen, stage(x))
 	w.mu.Unlock()
 	allowAll(x)
 	if decide != nil {
@@ -85,12 +87,33 @@ func allowAll(x *engine.Assessment) {
 	x.Decision = engine.Decision{Outcome: engine.Allow, Probability: 0.001, Grant: g}
 }
 
-// decides sets the engine's answer for one action; others are allowed.
-func (w *world) decides(action signals.Action, f func(*engine.Assessment) error) {
+// stage tells what the engine is asked about.
+func stage(x *engine.Assessment) string {
+	switch at := &x.Attempt; at.Action {
+	case signals.Authorize:
+		return "authenticated"
+	case signals.TokenRequest:
+		return "redeemed"
+	case signals.Refresh:
+		return "refreshed"
+	case signals.API:
+		switch {
+		case at.Client.RedirectURI != "":
+			return "pushed"
+		case at.Authentication.Result == signals.Success:
+			return "client"
+		}
+		return "introspected"
+	}
+	return "unknown"
+}
+
+// decides sets the engine's answer at one stage; others are allowed.
+func (w *world) decides(at string, f func(*engine.Assessment) error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.decide = func(x *engine.Assessment) error {
-		if x.Attempt.Action == action {
+		if stage(x) == at {
 			return f(x)
 		}
 		return nil
@@ -117,12 +140,13 @@ const (
 // option changes what a world is made of.
 type option func(*authz.Options, *fapi.Options)
 
-func newWorld(t *testing.T, options ...option) *world {
+func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	w := &world{t: t, answer: authz.Answer{All: true}, person: authz.Person{Subject: alice, ACR: weakACR, AMR: []string{"pwd"}}}
 	mux := http.NewServeMux()
 	w.server = httptest.NewUnstartedServer(mux)
 	w.server.EnableHTTP2 = true
+	w.server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
 	w.issuer = "https://" + w.server.Listener.Addr().String()
 	var err error
 	if w.store, err = bolt.Open(filepath.Join(t.TempDir(), "store"), bolt.Options{NoSync: true, Now: w.now}); err != nil {
@@ -208,6 +232,15 @@ func (w *world) clients() string {
 	return b.String()
 }
 
+// ceremonyKind is how well the ceremony of the tests does its work.
+type ceremonyKind int
+
+const (
+	careful  ceremonyKind = iota
+	careless              // takes every answer of the engine for an allow
+	skipping              // asks nobody to log in
+)
+
 // ceremony shows a form and does what the world's person does with it.
 func (w *world) ceremony(rw http.ResponseWriter, r *http.Request) {
 	browser := ""
@@ -225,9 +258,9 @@ func (w *world) ceremony(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.mu.Lock()
-	person, answer := w.person, w.answer
+	person, answer, how := w.person, w.answer, w.how
 	w.mu.Unlock()
-	if answer.Error != "" {
+	if answer.Error != "" || how == skipping {
 		w.fapi.Finish(rw, r, in, answer)
 		return
 	}
@@ -236,6 +269,10 @@ func (w *world) ceremony(rw http.ResponseWriter, r *http.Request) {
 	}
 	login := &authz.Login{Person: person, Known: true, Result: signals.Success, Method: signals.Password, Origin: fapi.Origin(r)}
 	out, err := w.authority.Authenticated(r.Context(), in, login)
+	if how == careless {
+		w.fapi.Finish(rw, r, in, answer)
+		return
+	}
 	if err == nil && out == engine.StepUp {
 		login.Person.ACR, login.Person.AMR = strongACR, []string{"hwk"}
 		out, err = w.authority.Authenticated(r.Context(), in, login)
@@ -322,7 +359,7 @@ func (w *world) send(c *http.Client, r *http.Request) *answer {
 	return a
 }
 
-func (a *answer) is(t *testing.T, status int, codes ...string) {
+func (a *answer) is(t testing.TB, status int, codes ...string) {
 	t.Helper()
 	if a.status != status {
 		t.Fatalf("status %d, want %d; body %s", a.status, status, a.text)
@@ -338,7 +375,7 @@ func (a *answer) str(name string) string {
 }
 
 // query returns the parameters that a redirect carries back to the client.
-func (a *answer) query(t *testing.T) url.Values {
+func (a *answer) query(t testing.TB) url.Values {
 	t.Helper()
 	if a.status != http.StatusSeeOther {
 		t.Fatalf("status %d, want 303; body %s", a.status, a.text)
@@ -360,7 +397,7 @@ type tpp struct {
 	nonce       string
 }
 
-func newTPP(t *testing.T, w *world, id string) *tpp {
+func newTPP(t testing.TB, w *world, id string) *tpp {
 	c := &tpp{w: w, id: id, kid: "k-" + id, key: newKey(t), proofs: newKey(t)}
 	c.cert = selfSigned(t, id)
 	transport := func(certs ...tls.Certificate) *http.Client {
@@ -379,7 +416,7 @@ func (c *tpp) as(id string) *tpp {
 	return &other
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -387,7 +424,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return k
 }
 
-func selfSigned(t *testing.T, name string) tls.Certificate {
+func selfSigned(t testing.TB, name string) tls.Certificate {
 	k := newKey(t)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
@@ -650,4 +687,13 @@ func (w *world) introspected(token string) *answer {
 	w.t.Helper()
 	bank := w.one.as("bank")
 	return bank.post(bank.call("/introspect", "token", token))
+}
+
+func decodeBody(t testing.TB, rec *httptest.ResponseRecorder) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(rec.Body.Bytes(), &m); err != nil {
+		t.Fatalf("status %d, body %s", rec.Code, rec.Body)
+	}
+	return m
 }

@@ -77,6 +77,11 @@ func groups() []group {
 		{"detection", []figure{
 			{"detection_auc", ">=0.95"},
 			{"takeovers_caught_at_1_percent", ">=0.9"},
+			{"takeovers_caught_at_1_percent_where_all_is_reported", ">=0.9"},
+			{"takeovers_caught_at_0.1_percent", ">=0.7"},
+			{"unseen_takeovers_caught_at_1_percent", ">=0.6"},
+			{"challenges_vs_rba_at_0.83_of_attacks", "<=0.2"},
+			{"challenges_vs_rba_at_0.94_of_attacks", "<=0.2"},
 			{"takeovers_caught_vs_best_rule", ">=2"},
 		}, detection},
 	}

@@ -117,6 +117,8 @@ func child(args []string) error {
 		return insideChild(args[1:])
 	case "state":
 		return stateChild(args[1:])
+	case "redis":
+		return redisChild(args[1:])
 	case "trial":
 		return trialChild(args[1:])
 	case "walk":

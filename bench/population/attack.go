@@ -17,6 +17,7 @@ func (r *run) planAttacks(day int) {
 			c.at = r.midnight(day) + int64(r.Float64()*msPerDay)
 			c.payee = mule + int32(r.attacks)
 			c.careful = r.chance(0.5)
+			c.hands, c.hush = r.newHands(), c.careful && r.chance(0.5)
 			c.plan()
 		}
 	}
@@ -31,6 +32,8 @@ type campaign struct {
 	at        int64
 	payee     int32
 	careful   bool // hides where it comes from and what it runs on
+	hands     hands
+	hush      bool // keeps pages from measuring how one types
 	addresses []source
 	devices   []*device
 }
@@ -53,12 +56,24 @@ func (c *campaign) plan() {
 		c.planSIMSwap()
 	case PushFatigue:
 		c.planPushFatigue()
+	case Malware:
+		c.planMalware()
 	}
 }
 
 // event returns an attempt of the campaign.
 func (c *campaign) event(at int64, person int32, action signals.Action, result signals.Result) event {
 	return event{at: at, person: person, action: action, result: result, family: c.family, campaign: c.number, method: signals.Password}
+}
+
+// attack returns an attempt that the attackers make themselves, with a device.
+func (c *campaign) attack(at int64, person int32, action signals.Action, result signals.Result, from source, d *device) event {
+	e := c.event(at, person, action, result)
+	e.from, e.device, e.typist = from, d, c.hands.on(d)
+	if c.hush {
+		e.marks |= hushed
+	}
+	return e
 }
 
 // victim draws an account that no campaign has taken yet.
@@ -69,25 +84,6 @@ func (c *campaign) victim() int32 {
 		}
 	}
 	return int32(c.IntN(len(c.people)))
-}
-
-// lair draws where attackers' machines are: of the addresses of takeovers in the
-// RBA data set more than half are on lists of attackers' addresses.
-func (c *campaign) lair() source {
-	w := c.world
-	city := int32(c.IntN(len(w.cities)))
-	switch u := c.Float64(); {
-	case u < 0.45 && len(w.servers) > 0:
-		net := choose(c.run, w.servers)
-		b := c.blockOf(net, city)
-		return source{c.host(b, hosting), b.city}
-	case u < 0.6 && len(w.exits) > 0:
-		return c.anywhere(w.exits, city)
-	case u < 0.66 && len(w.tor) > 0:
-		return c.anywhere(w.tor, city)
-	}
-	_, at := c.lodge(w.cities[city].country, residential, city)
-	return at
 }
 
 // near draws an address of a proxy in somebody's home of a country.
@@ -146,17 +142,15 @@ func (c *campaign) planGuesses(n int, unknown, hits float64) {
 		if person >= 0 && c.people[person].method == signals.Password && c.chance(hits/(1-unknown)) {
 			result = signals.Success
 		}
-		e := c.event(int64(at), person, signals.Login, result)
-		if e.client = through; through != nil {
-			e.action = signals.Authorize
-		}
-		e.marks = scripted
-		e.from = choose(c.run, c.addresses)
-		d := choose(c.run, c.devices)
+		from, d := choose(c.run, c.addresses), choose(c.run, c.devices)
 		if c.careful && c.chance(0.7) { // a new identity for every guess
 			d = c.newDevice(d.model, c.day)
 		}
-		e.device = d
+		e := c.attack(int64(at), person, signals.Login, result, from, d)
+		if e.client = through; through != nil {
+			e.action = signals.Authorize
+		}
+		e.marks |= scripted
 		c.run.plan(e)
 		if result == signals.Success {
 			c.people[person].taken = true
@@ -187,10 +181,13 @@ func (c *campaign) planTargeted() {
 		p := c.people[i]
 		p.taken = true
 		c.at += int64(c.logNormal(3, 1) * msPerHour)
-		e := c.event(c.at, i, signals.Login, signals.Success)
-		e.from, e.device = c.disguise(p)
+		from, d := c.disguise(p)
+		e := c.attack(c.at, i, signals.Login, signals.Success, from, d)
 		if p.proves && c.chance(0.3) {
 			e.marks |= secondProof // talked out of the victim
+			if p.asked {
+				e.method = signals.Push
+			}
 		}
 		for range c.poisson(0.3) {
 			f := e
@@ -252,6 +249,24 @@ func (c *campaign) planStolenTokens() {
 	}
 }
 
+// lured returns a person's own authorization of a client, at a moment of the days after
+// the campaign began that the person is used to, and proven as always.
+func (c *campaign) lured(i int32, bad *client, days int) event {
+	p, day := c.people[i], c.day+c.IntN(days)
+	at := c.moment(p, day)
+	if at < c.at {
+		at += msPerDay
+	}
+	d := p.devices[0]
+	if p.private {
+		d = c.anonymous(d, day)
+	}
+	e := c.event(at, i, signals.Authorize, signals.Success)
+	e.client, e.device, e.from, e.marks = bad, d, c.connect(p, d, day, at), passes
+	p.prove(&e)
+	return e
+}
+
 // planConsentPhishing plans a new client that talks many people into a grant. The
 // people are at home on their own devices.
 func (c *campaign) planConsentPhishing() {
@@ -261,13 +276,7 @@ func (c *campaign) planConsentPhishing() {
 		bad.method, bad.scopes = signals.PrivateKeyJWT, informationScopes[c.IntN(len(informationScopes))]
 	}
 	for range 5 + c.poisson(10) {
-		i := int32(c.IntN(len(c.people)))
-		p := c.people[i]
-		d := p.devices[0]
-		c.at += int64(c.logNormal(4, 1) * msPerMinute)
-		e := c.event(c.at, i, signals.Authorize, signals.Success)
-		e.client, e.device, e.method, e.marks = bad, d, p.method, passes
-		e.from = c.connect(p, d, c.day, c.at)
+		e := c.lured(int32(c.IntN(len(c.people))), bad, 2)
 		c.run.plan(e)
 		e.at += int64(c.logNormal(15, 0.6) * 1000)
 		e.action = signals.ConsentGrant
@@ -285,25 +294,23 @@ func (c *campaign) planRogueClient() {
 	bad, holders := c.heldClient()
 	from := c.lair()
 	c.Shuffle(len(holders), func(i, j int) { holders[i], holders[j] = holders[j], holders[i] })
-	for n, i := range holders {
-		if p := c.people[i]; n < 20 && c.chance(0.6) {
-			d := p.devices[0]
-			at := c.at + int64(c.Float64()*3*msPerDay)
-			e := c.event(at, i, signals.Authorize, signals.Success)
-			e.client, e.device, e.method, e.marks = bad, d, p.method, passes|moreScopes
-			if !c.careful {
-				e.marks |= elsewhere
-			}
-			e.from = c.connect(p, d, c.day, at)
-			c.run.plan(e)
-			e.at += int64(c.logNormal(15, 0.6) * 1000)
-			e.action = signals.ConsentGrant
-			c.run.plan(e)
-			t := e
-			t.at, t.action, t.from, t.device, t.method = e.at+int64(c.between(200, 3000)), signals.TokenRequest, from, bad.robot, 0
-			t.marks = unattended | moreScopes | passes
-			c.run.plan(t)
+	for _, i := range holders[:min(len(holders), 20)] {
+		if !c.chance(0.6) {
+			continue
 		}
+		e := c.lured(i, bad, 4)
+		e.marks |= moreScopes
+		if !c.careful {
+			e.marks |= elsewhere
+		}
+		c.run.plan(e)
+		e.at += int64(c.logNormal(15, 0.6) * 1000)
+		e.action = signals.ConsentGrant
+		c.run.plan(e)
+		t := e
+		t.at, t.action, t.from, t.device, t.method = e.at+int64(c.between(200, 3000)), signals.TokenRequest, from, bad.robot, 0
+		t.marks = unattended | moreScopes | passes
+		c.run.plan(t)
 	}
 }
 
@@ -333,14 +340,14 @@ func (c *campaign) planSIMSwap() {
 		p := c.people[i]
 		p.taken = true
 		c.at += int64(c.logNormal(5, 1) * msPerHour)
-		e := c.event(c.at, i, signals.Login, signals.Success)
-		e.method, e.marks = signals.SMS, recovering|fresh|passes
-		e.device = c.newDevice(c.modelOf(signals.Mobile), c.day)
 		country := c.world.cities[p.home].country
-		e.from = c.run.draw(c.networkOf(country, mobile), c.cityOf(country))
+		from := c.run.draw(c.networkOf(country, mobile), c.cityOf(country))
+		e := c.attack(c.at, i, signals.Login, signals.Success, from, c.newDevice(c.modelOf(signals.Mobile), c.day))
+		e.method = signals.SMS
+		e.marks |= recovering | fresh | passes
 		for range c.poisson(0.8) {
 			f := e
-			f.result, f.method, f.marks, f.at = signals.Failure, signals.Password, 0, f.at-int64(c.between(60, 600)*1000)
+			f.result, f.method, f.marks, f.at = signals.Failure, signals.Password, e.marks&hushed, f.at-int64(c.between(60, 600)*1000)
 			c.run.plan(f)
 		}
 		c.run.plan(e)
@@ -348,19 +355,24 @@ func (c *campaign) planSIMSwap() {
 	}
 }
 
-// planPushFatigue plans confirmations asked for again and again until one is given.
+// planPushFatigue plans confirmations asked for again and again until one is given,
+// of people whose phone is asked: some are asked at every login, others only when
+// they do not come by the app.
 func (c *campaign) planPushFatigue() {
 	for range 1 + c.poisson(2) {
 		i := c.victim()
 		p := c.people[i]
-		c.at += int64(c.logNormal(4, 1) * msPerHour)
-		e := c.event(c.at, i, signals.Login, signals.Failure)
-		e.method = signals.Push
-		e.device = c.newDevice(c.modelOf(0), c.day)
-		e.from = c.near(c.world.cities[p.home].country)
-		if !c.careful {
-			e.from = c.lair()
+		for tries := 0; !p.asked && p.method != signals.Biometric && tries < 50; tries++ {
+			i = c.victim()
+			p = c.people[i]
 		}
+		c.at += int64(c.logNormal(4, 1) * msPerHour)
+		from := c.near(c.world.cities[p.home].country)
+		if !c.careful {
+			from = c.lair()
+		}
+		e := c.attack(c.at, i, signals.Login, signals.Failure, from, c.newDevice(c.modelOf(0), c.day))
+		e.method = signals.Push
 		for range 2 + c.poisson(8) {
 			c.run.plan(e)
 			e.at += int64(c.logNormal(70, 0.7) * 1000)
@@ -369,7 +381,8 @@ func (c *campaign) planPushFatigue() {
 			continue
 		}
 		p.taken = true
-		e.result, e.marks = signals.Success, passes|secondProof
+		e.result = signals.Success
+		e.marks |= passes | secondProof
 		c.run.plan(e)
 		c.loot(e)
 	}

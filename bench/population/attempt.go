@@ -1,11 +1,13 @@
 package population
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"time"
 
 	"github.com/waryauth/wary/signals"
+	"github.com/waryauth/wary/signals/typing"
 )
 
 // attempt tells an event as the caller of the score API would, and labels it.
@@ -15,6 +17,7 @@ func (r *run) attempt(e *event) Labelled {
 		Unattended: e.marks&unattended != 0, LabelDelay: time.Duration(r.logNormal(3, 1) * 24 * float64(time.Hour)), StepUpPassed: e.marks&passes != 0,
 	}
 	l.Takeover = l.Fraud && e.result == signals.Success
+	l.Label = r.label(e)
 	a := &l.Attempt
 	a.ID = r.token()
 	a.Time = time.UnixMilli(e.at).UTC()
@@ -40,6 +43,23 @@ func (r *run) attempt(e *event) Labelled {
 		a.Network.RTTMS = signals.Some(math.Round(400 + r.logNormal(140, 1)))
 	}
 	return l
+}
+
+// label returns what will be reported of an attempt.
+func (r *run) label(e *event) bool {
+	u := r.mistakes.Float64()
+	if e.family != Ordinary {
+		return u >= r.LabelNoise.Missed
+	}
+	return u < r.LabelNoise.Mistaken && e.result == signals.Success
+}
+
+// byOwner reports whether the person's own browser makes the attempt.
+func (e *event) byOwner() bool { return e.byPerson() || e.family == Malware }
+
+// byPerson reports whether the person makes it.
+func (e *event) byPerson() bool {
+	return e.family == Ordinary || e.family == ConsentPhish || e.family == RogueClient
 }
 
 func (r *run) reports(what Reports) bool { return r.Reports&what != 0 }
@@ -204,7 +224,7 @@ func (r *run) languages(e *event) string {
 	if e.device.speaks != "" {
 		return e.device.speaks
 	}
-	if e.family == Ordinary || e.family == ConsentPhish || e.family == RogueClient {
+	if e.byOwner() {
 		return r.people[e.person].languages
 	}
 	return r.world.countries[r.world.cities[e.from.city].country].languages
@@ -233,24 +253,75 @@ func (r *run) tellBehaviour(a *signals.Attempt, e *event, d *device) {
 		b.Keys.Count, b.Keys.Pasted, b.Keys.Autofilled = signals.Some(0.0), signals.Some(r.chance(0.3)), signals.Some(false)
 		b.Pointer.Moves = signals.Some(0.0)
 		b.Motion = signals.Some(false)
+		r.tellTyping(b, e)
 		return
 	}
 	b.Form.DwellMS = signals.Some(math.Round(r.logNormal(8000, 0.7)))
 	b.Form.FocusSwitches = signals.Some(float64(r.poisson(0.8)))
-	ours := e.family == Ordinary || e.family == ConsentPhish || e.family == RogueClient
-	filled := r.chance(0.55) && (ours || r.chance(0.3))
+	filled := r.fills(e)
 	b.Keys.Autofilled = signals.Some(filled)
-	b.Keys.Pasted = signals.Some(!filled && r.chance(0.05) || !filled && !ours && r.chance(0.25))
+	b.Keys.Pasted = signals.Some(!filled && r.chance(0.05) || !filled && !e.byPerson() && r.chance(0.25))
 	b.Keys.Count = signals.Some(0.0)
 	if !filled {
 		b.Keys.Count = signals.Some(float64(14 + r.poisson(8)))
+		r.tellTyping(b, e)
 	}
 	if d.handheld() {
-		b.Pointer.Moves, b.Motion = signals.Some(0.0), signals.Some(r.chance(0.97))
+		moved := 0.97
+		if e.marks&remote != 0 {
+			moved = 0.4 // nobody holds it: an assumption
+		}
+		b.Pointer.Moves, b.Motion = signals.Some(0.0), signals.Some(r.chance(moved))
 		return
 	}
+	h := cmp.Or(e.typist, r.people[e.person].hands[0])
 	b.Pointer.Moves = signals.Some(float64(20 + r.poisson(120)))
-	b.Pointer.Straight = signals.Some(min(r.between(0.55, 0.95), 1))
+	b.Pointer.Clicks = signals.Some(float64(1 + r.poisson(2)))
+	median := r.logNormal(h.pointer, 0.35)
+	b.Pointer.SpeedPXS = signals.Some([3]float64{math.Round(median / r.between(3, 12)), math.Round(median), math.Round(median * r.between(2, 6))})
+	b.Pointer.DistancePX = signals.Some(math.Round(b.Pointer.Moves.Value * r.between(8, 25)))
+	if e.marks&remote != 0 { // the picture comes late and the pointer in jumps
+		b.Pointer.Straight = signals.Some(r.between(0.65, 1))
+		b.Pointer.RightAngles, b.Pointer.SmallAngles = signals.Some(r.between(0.03, 0.35)), signals.Some(r.between(0.1, 0.6))
+		return
+	}
+	b.Pointer.Straight = signals.Some(r.between(0.55, 0.95))
 	b.Pointer.RightAngles = signals.Some(r.between(0, 0.15))
 	b.Pointer.SmallAngles = signals.Some(r.between(0.3, 0.7))
+}
+
+// fills draws whether a browser fills the form. People have the habit or not; an
+// attacker rarely has a browser that remembers the password.
+func (r *run) fills(e *event) bool {
+	if !e.byOwner() || e.person < 0 || e.marks&remote != 0 {
+		return r.chance(0.16)
+	}
+	return r.chance(r.people[e.person].fills)
+}
+
+// tellTyping tells the rhythm of a name and a password that were typed, of people
+// who agree. Half of the careful attackers keep the page from measuring it.
+func (r *run) tellTyping(b *signals.Behaviour, e *event) {
+	if !r.reports(ReportTyping) || e.person < 0 || b.Keys.Pasted.Value || !e.types() {
+		return
+	}
+	p := r.people[e.person]
+	if !p.agrees || e.marks&hushed != 0 {
+		return
+	}
+	if e.marks&scripted != 0 {
+		r.typeScript(p.text)
+	} else if h := cmp.Or(e.typist, p.hands.on(e.device)); len(r.Typists) > 0 {
+		r.replayTypist(r.Typists[h.recording])
+	} else {
+		r.typeText(h, p.text)
+	}
+	s := typing.Summarize(r.keys)
+	b.Keys.Count = signals.Some(float64(len(r.keys)))
+	b.Keys.Rhythm, b.Keys.RhythmSet = s.Password(), true
+}
+
+// types reports whether the attempt begins with a password.
+func (e *event) types() bool {
+	return (e.action == signals.Login || e.action == signals.Authorize) && (e.method == signals.Password || e.method == signals.Push)
 }

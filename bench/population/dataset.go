@@ -7,6 +7,7 @@ import (
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/features/history"
 	"github.com/waryauth/wary/signals"
+	"github.com/waryauth/wary/signals/typing"
 )
 
 // Row is an attempt as a model sees it, and the truth.
@@ -19,6 +20,7 @@ type Row struct {
 	Action   signals.Action
 	Fraud    bool
 	Takeover bool
+	Label    bool // what is reported in the end: Fraud, but for Options.LabelNoise
 	Success  bool // the check of the credential succeeded
 	Present  bool // the person's own device made the attempt
 	Entry    bool // the first success of its campaign on the account
@@ -34,15 +36,57 @@ type Row struct {
 func Rows(s *Simulation, missing signals.Missing) iter.Seq[*Row] {
 	return func(yield func(*Row) bool) {
 		p := NewObserver(s.o.World.Locator, missing, s.o.Users)
-		for l := range s.Attempts() {
-			if !yield(p.See(&l)) {
-				return
+		for batch := range s.ahead() {
+			for i := range batch {
+				if !yield(p.See(&batch[i])) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// Observer is the engine's path from attempt to vector, with a memory of its own.
+// ahead yields the attempts in batches, which a goroutine of its own simulates while
+// the ones before are looked at: half of the time where there are two processors. A
+// batch is valid until the next.
+func (s *Simulation) ahead() iter.Seq[[]Labelled] {
+	const size, batches = 256, 4
+	return func(yield func([]Labelled) bool) {
+		full, empty, done := make(chan []Labelled, batches), make(chan []Labelled, batches), make(chan struct{})
+		for range batches {
+			empty <- make([]Labelled, 0, size)
+		}
+		defer close(done)
+		go s.simulate(full, empty, done)
+		for batch := range full {
+			if !yield(batch) {
+				return
+			}
+			empty <- batch[:0]
+		}
+	}
+}
+
+// simulate fills empty batches until the simulation ends or done is closed.
+func (s *Simulation) simulate(full chan<- []Labelled, empty <-chan []Labelled, done <-chan struct{}) {
+	defer close(full)
+	batch := <-empty
+	for l := range s.Attempts() {
+		if batch = append(batch, l); len(batch) < cap(batch) {
+			continue
+		}
+		full <- batch // there is room: no more batches are about than it holds
+		select {
+		case batch = <-empty:
+		case <-done:
+			return
+		}
+	}
+	full <- batch
+}
+
+// Observer is the engine's path from attempt to vector, with a memory of its own. It
+// learns a typing table from what was accepted in the first days.
 type Observer struct {
 	row     Row
 	locator signals.Locator
@@ -50,6 +94,8 @@ type Observer struct {
 	agents  *signals.Agents
 	hasher  features.Hasher
 	state   *history.Store
+	table   *typing.Table // learnt from the first days
+	rhythms rhythms
 
 	observation signals.Observation
 	trace       features.Trace
@@ -89,11 +135,15 @@ func (p *Observer) See(l *Labelled) *Row {
 	p.blind(o)
 	p.agents.Describe(&o.Agent, &a.Headers)
 	features.Describe(t, a, o, p.hasher)
+	features.DescribeTyping(t, a, o, p.table, p.hasher)
+	if table := p.rhythms.learn(t, a); table != nil {
+		p.table = table
+	}
 	p.state.Recall(&p.profile, t)
 	features.Extract(&row.Vector, a, o, t, &p.profile)
 
 	row.At, row.User, row.Campaign, row.Family, row.Action = t.Time, int32(l.UserIndex), int32(l.Campaign), l.Family, a.Action
-	row.Fraud, row.Takeover = l.Fraud, l.Takeover
+	row.Fraud, row.Takeover, row.Label = l.Fraud, l.Takeover, l.Label
 	row.Success = a.Authentication.Result == signals.Success
 	row.Present = !l.Unattended
 
@@ -110,6 +160,10 @@ func (p *Observer) See(l *Labelled) *Row {
 	}
 	return row
 }
+
+// Observation returns what the last attempt showed by itself. It is valid until the
+// next.
+func (p *Observer) Observation() *signals.Observation { return &p.observation }
 
 // blind hides what the missing files would have said.
 func (p *Observer) blind(o *signals.Observation) {

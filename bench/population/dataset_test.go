@@ -2,8 +2,10 @@ package population
 
 import (
 	"math"
-	"strings"
+	"runtime"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/signals"
@@ -40,8 +42,38 @@ func TestRowsRemember(t *testing.T) {
 	}
 }
 
+// Batches are simulated ahead, and neither lost, doubled nor changed by it. Who stops
+// early stops the goroutine too.
+func TestAhead(t *testing.T) {
+	s := New(Options{Seed: 3, Users: 200, Days: 12})
+	var want, got []string
+	for l := range s.Attempts() {
+		want = append(want, l.Attempt.ID)
+	}
+	for batch := range s.ahead() {
+		for i := range batch {
+			got = append(got, batch[i].Attempt.ID)
+		}
+	}
+	if len(want) < 1000 || !slices.Equal(got, want) {
+		t.Fatalf("%d attempts in batches, %d one by one", len(got), len(want))
+	}
+	before := runtime.NumGoroutine()
+	for range 50 {
+		for range s.ahead() {
+			break
+		}
+	}
+	for tries := 0; runtime.NumGoroutine() > before; tries++ {
+		if time.Sleep(time.Millisecond); tries == 10_000 {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
+	}
+}
+
 // A campaign enters an account once; what it does afterwards is not judged.
 func TestRowsEnterOnce(t *testing.T) {
+	t.Parallel()
 	entries, takeovers := map[entrance]int{}, map[entrance]int{}
 	for r := range Rows(New(Options{Seed: 3, Users: 2000, Days: 30}), 0) {
 		way := entrance{r.Campaign, r.User}
@@ -72,6 +104,7 @@ func TestRowsEnterOnce(t *testing.T) {
 }
 
 func TestRowsWithoutFiles(t *testing.T) {
+	t.Parallel()
 	count := func(missing signals.Missing) (located, networks, hosting int) {
 		for r := range Rows(New(Options{Seed: 6, Users: 200, Days: 15}), missing) {
 			if r.Vector[features.GeoLocationMissing] == 0 {
@@ -94,46 +127,5 @@ func TestRowsWithoutFiles(t *testing.T) {
 	}
 	if l, n, h := count(signals.MissingPlace | signals.MissingNetwork | signals.MissingAnonymity); l+n+h != 0 {
 		t.Errorf("without files: %d located, %d in a network, %d with flags", l, n, h)
-	}
-}
-
-// Worked by hand: four honest rows, four takeovers.
-func TestJudge(t *testing.T) {
-	rows := []Scored{
-		{0.9, Stuffing, true}, {0.8, Ordinary, false}, {0.7, Targeted, true}, {0.7, Stuffing, true},
-		{0.6, Ordinary, false}, {0.5, Targeted, true}, {0.4, Ordinary, false}, {0.3, Ordinary, false},
-	}
-	v := Judge("by hand", rows, 0.25) // one honest row of four may be challenged
-	// Pairs in order: 4 of 0.9, 3 of each 0.7, 2 of 0.5: 12 of 16.
-	if v.AUC != 12.0/16 {
-		t.Errorf("AUC %g, want 0.75", v.AUC)
-	}
-	// 0.9 is above the one honest row, the two of 0.7 below it but above the next.
-	if v.Caught != 0.75 || v.Families[Stuffing] != 1 || v.Families[Targeted] != 0.5 {
-		t.Errorf("caught %g, stuffing %g, targeted %g; want 0.75, 1, 0.5", v.Caught, v.Families[Stuffing], v.Families[Targeted])
-	}
-	// A rule of yes or no: half of the honest and three of four takeovers say yes.
-	// At a quarter of the honest, half of those who say yes are challenged.
-	for i := range rows {
-		yes := rows[i].Score >= 0.6
-		if rows[i].Score = 0; yes {
-			rows[i].Score = 1
-		}
-	}
-	if v := Judge("rule", rows, 0.25); v.Caught != 0.375 || v.AUC != 0.625 || v.Threshold != 1 {
-		t.Errorf("rule: caught %g, AUC %g, threshold %g; want 0.375, 0.625, 1", v.Caught, v.AUC, v.Threshold)
-	}
-}
-
-func TestPrint(t *testing.T) {
-	var b strings.Builder
-	v := Judge("model", []Scored{{0.9, Spraying, true}, {0.1, Ordinary, false}}, 0.01)
-	if err := Print(&b, []Verdict{v, v}, Spraying); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"AUC", "takeovers caught", "spraying (not trained on)", "1.0000"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("no %q in\n%s", want, &b)
-		}
 	}
 }

@@ -3,6 +3,7 @@ package population
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -18,11 +19,13 @@ import (
 // blocks, real cities, of the countries of the built-in atlas. City and ASN are
 // needed; with Anonymous there are VPNs and Tor exits.
 //
-// The file that says where a block is, is the one that Locator reads. Where its
-// people truly are differs from it for a fifth of the blocks: they are somewhere
-// else in the country. Blocks that the file places outside their network's country
-// are believed to be in it.
-func OpenWorld(files geoip.Files, seed uint64) (*World, error) {
+// Locator reads the City file. Where the people of a block truly are is what truth
+// says, another maker's file of cities of IPv4 (records with country_code, city,
+// latitude and longitude), as two such files differ. Where it is empty or does not
+// know a block of the network's country, they are where the City file says, but for
+// a fifth, who are somewhere else in the country. Blocks that a file places outside
+// their network's country are believed to be in it.
+func OpenWorld(files geoip.Files, truth string, seed uint64) (*World, error) {
 	locator, err := geoip.Open(files)
 	if err != nil {
 		return nil, fmt.Errorf("open world: %w", err)
@@ -36,6 +39,12 @@ func OpenWorld(files geoip.Files, seed uint64) (*World, error) {
 		return nil, fmt.Errorf("open world: %w", err)
 	}
 	defer s.city.Close()
+	if truth != "" {
+		if s.other, err = maxminddb.Open(truth); err != nil {
+			return nil, fmt.Errorf("open world: %w", err)
+		}
+		defer s.other.Close()
+	}
 	for _, c := range atlas {
 		s.countries = append(s.countries, country{code: c.code, languages: c.languages})
 		s.byCountry = s.byCountry.add(c.share)
@@ -56,7 +65,8 @@ type survey struct {
 	*World
 	*rand.Rand
 	city   *maxminddb.Reader
-	places map[uint32]int32 // GeoNames id to city
+	other  *maxminddb.Reader // where people truly are, nil for none
+	places map[uint32]int32  // GeoNames id to city
 	zones  map[string]*time.Location
 }
 
@@ -120,34 +130,40 @@ var most = [purposes]int{residential: 8, mobile: 4, corporate: 12, hosting: 5}
 // settle enters the largest providers of each country and use.
 func (s *survey) settle(all []*provider) error {
 	taken := make([][purposes]int, len(s.countries))
-	full := 0
 	for _, p := range all {
-		if p.size < 1024 || full == len(s.countries) {
+		if p.size < 1024 {
 			break
 		}
-		n, err := s.network(p)
+		country, found, err := s.find(p)
 		if err != nil {
 			return err
 		}
-		if n.country < 0 || taken[n.country][n.use] >= most[n.use] {
+		use := useOf(p)
+		if country < 0 || taken[country][use] >= most[use] {
 			continue
 		}
-		taken[n.country][n.use]++
-		s.addNetwork(n, p.size)
+		n := network{asn: p.number, country: country, use: use}
+		for _, l := range found {
+			if c := s.truth(country, l); c >= 0 {
+				n.blocks = append(n.blocks, block{l.prefix, c})
+			}
+		}
+		if len(n.blocks) > 0 {
+			taken[country][use]++
+			s.addNetwork(n, p.size)
+		}
 	}
 	return nil
 }
 
-// network looks a provider's prefixes up and returns it with its blocks; without
-// a country where it has too few in any.
-func (s *survey) network(p *provider) (network, error) {
-	n := network{asn: p.number, country: -1, use: useOf(p)}
+// find looks a provider's prefixes up, and returns the country where most of them
+// are; -1 where it has too few in any.
+func (s *survey) find(p *provider) (country int32, found []located, err error) {
 	votes := make([]int, len(s.countries))
-	var found []located
 	for _, prefix := range p.prefixes {
 		l, err := s.locate(prefix)
 		if err != nil {
-			return n, err
+			return -1, nil, err
 		}
 		if l.country >= 0 {
 			votes[l.country]++
@@ -161,18 +177,9 @@ func (s *survey) network(p *provider) (network, error) {
 		}
 	}
 	if votes[best] < 2 || votes[best]*2 < len(found) {
-		return n, nil
+		return -1, nil, nil
 	}
-	n.country = int32(best)
-	for _, l := range found {
-		if c := s.truth(n.country, l); c >= 0 {
-			n.blocks = append(n.blocks, block{l.prefix, c})
-		}
-	}
-	if len(n.blocks) == 0 {
-		n.country = -1
-	}
-	return n, nil
+	return int32(best), found, nil
 }
 
 // located is a prefix and where the City file says it is.
@@ -213,11 +220,8 @@ func (s *survey) locate(prefix netip.Prefix) (located, error) {
 		if err != nil {
 			return l, nil // a zone that this machine does not know: leave the city out
 		}
-		id = int32(len(s.cities))
+		id = s.addCity(city{l.country, record.Location.Latitude, record.Location.Longitude, zone})
 		s.places[record.City.ID] = id
-		s.cities = append(s.cities, city{l.country, record.Location.Latitude, record.Location.Longitude, zone})
-		s.countries[l.country].cities = append(s.countries[l.country].cities, id)
-		s.countries[l.country].bySize = s.countries[l.country].bySize.add(1 / float64(1+len(s.countries[l.country].cities)))
 	}
 	l.city = id
 	return l, nil
@@ -234,9 +238,13 @@ func (s *survey) zone(name string) (*time.Location, error) {
 	return z, err
 }
 
-// truth draws where the people of a block are: where the file says, but for a
-// fifth, and for those that it places abroad or in no city. -1: no city known yet.
+// truth returns where the people of a block are: where the other file says, or where
+// the City file says, but for a fifth, and for those that it places abroad or in no
+// city. -1: no city known yet.
 func (s *survey) truth(country int32, l located) int32 {
+	if c := s.elsewhere(country, l.prefix); c >= 0 {
+		return c
+	}
 	if l.country == country && l.city >= 0 && s.Float64() >= astray {
 		return l.city
 	}
@@ -245,6 +253,53 @@ func (s *survey) truth(country int32, l located) int32 {
 		return -1
 	}
 	return c[s.IntN(len(c))]
+}
+
+const (
+	sameCity = 15  // km: two files may see the middle of one city so far apart
+	degreeKM = 111 // of latitude
+)
+
+// elsewhere returns the city of a country where the other file has a block, with the
+// zone of the nearest that is known; -1 where it does not know.
+func (s *survey) elsewhere(country int32, p netip.Prefix) int32 {
+	if s.other == nil || !p.Addr().Is4() || len(s.countries[country].cities) == 0 {
+		return -1
+	}
+	var record struct {
+		Country   string  `maxminddb:"country_code"`
+		City      string  `maxminddb:"city"`
+		Latitude  float64 `maxminddb:"latitude"`
+		Longitude float64 `maxminddb:"longitude"`
+	}
+	if err := s.other.Lookup(inside(s.Rand, p)).Decode(&record); err != nil || record.City == "" || record.Country != s.countries[country].code {
+		return -1
+	}
+	there := city{country: country, latitude: record.Latitude, longitude: record.Longitude}
+	nearest, far := int32(-1), math.Inf(1)
+	for _, id := range s.countries[country].cities {
+		c := &s.cities[id]
+		if math.Abs(c.latitude-there.latitude)*degreeKM > far {
+			continue // most are: a country has thousands
+		}
+		if d := distanceKM(c, &there); d < far {
+			nearest, far = id, d
+		}
+	}
+	if far <= sameCity {
+		return nearest
+	}
+	there.zone = s.cities[nearest].zone
+	return s.addCity(there)
+}
+
+// addCity enters a city, of which the first of a country are its largest.
+func (s *survey) addCity(c city) int32 {
+	id, of := int32(len(s.cities)), &s.countries[c.country]
+	s.cities = append(s.cities, c)
+	of.cities = append(of.cities, id)
+	of.bySize = of.bySize.add(1 / float64(1+len(of.cities)))
+	return id
 }
 
 // inside draws an address of a prefix.

@@ -25,6 +25,11 @@ type person struct {
 	proves    bool // a second factor with every password
 	devices   []*device
 	private   bool // keeps no cookies
+	agrees    bool // that the rhythm of typing is looked at
+	asked     bool // confirms a password on the phone
+	hands     hands
+	text      []byte  // typed at a login
+	fills     float64 // chance that a browser fills the form instead
 	consents  []consent
 	scraper   *source // a program of their own that fetches balances
 	robot     *device
@@ -48,11 +53,13 @@ type line struct {
 	day     int
 }
 
-// trip is a stay elsewhere.
+// trip is a stay elsewhere. Whoever is on the way, between leaving and arriving, is
+// nowhere. Times are Unix milliseconds.
 type trip struct {
-	from, until int // days
-	city        int32
-	stay        source // the network of the place
+	leaves, arrives int64
+	returns, back   int64
+	city            int32
+	stay            source // the network of the place
 }
 
 // consent is what a person has given a client.
@@ -136,12 +143,17 @@ func (r *run) newPerson(i int, country int32, last map[int32]*line) *person {
 		p.method = signals.Biometric
 	default:
 		p.proves = r.chance(0.3)
+		p.asked = p.proves && r.chance(0.4)
+	}
+	p.agrees, p.hands, p.text, p.fills = r.chance(0.8), r.newHands(), r.newText(), 0.06
+	if r.chance(0.58) {
+		p.fills = 0.92
 	}
 	p.private = r.chance(0.06)
 	p.equip(r)
 	r.household(p)
 	r.subscribe(p, 0)
-	if r.chance(0.015) && len(r.world.servers) > 0 {
+	if r.chance(0.025) && len(r.world.servers) > 0 {
 		at := r.anywhere(r.world.servers, p.home)
 		p.scraper, p.robot = &at, r.newDevice(r.program(), 0)
 	}
@@ -259,10 +271,11 @@ func (r *run) live(p *person, day int) {
 		p.line = r.newLine(country, p.home)
 		p.home = p.line.city
 	}
-	if day >= p.trip.until && r.chance(3.0/365) {
+	switch {
+	case r.midnight(day) < p.trip.back:
+	case r.chance(3.0 / 365):
 		r.depart(p, day, 2+r.poisson(5))
-	}
-	if r.chance(1.0 / 4000) { // moves away for good, as far as these days go
+	case r.chance(1.0 / 4000): // moves away for good, as far as these days go
 		r.depart(p, day, 1000)
 	}
 }
@@ -277,7 +290,19 @@ func (r *run) depart(p *person, day, days int) {
 		use = corporate
 	}
 	_, stay := r.lodge(country, use, r.cityOf(country))
-	p.trip = trip{from: day, until: day + days, city: stay.city, stay: stay}
+	t := trip{leaves: r.midnight(day) + int64(r.Float64()*msPerDay), city: stay.city, stay: stay}
+	way := r.journey(p.home, stay.city)
+	t.arrives = t.leaves + way
+	t.returns = t.arrives + int64(days)*msPerDay
+	t.back = t.returns + way
+	p.trip = t
+}
+
+// journey returns how long the way between two cities takes, in milliseconds: two
+// hours and as long as an airliner flies.
+func (r *run) journey(a, b int32) int64 {
+	const cruising = 850 // km/h
+	return int64((2 + distanceKM(&r.world.cities[a], &r.world.cities[b])/cruising) * msPerHour)
 }
 
 // moment draws a time of a day as the person is used to it, by the clock of
@@ -288,7 +313,7 @@ func (r *run) moment(p *person, day int) int64 {
 		hour = math.Mod(p.peak+1.5*r.NormFloat64()+24, 24)
 	}
 	at := r.midnight(day) + int64(hour*msPerHour)
-	at -= int64(r.offset(p.place(day), at)) * msPerMinute
+	at -= int64(r.offset(p.place(r.midnight(day)+msPerDay/2), at)) * msPerMinute
 	if at < r.midnight(day) {
 		at += msPerDay // east of Greenwich the day began before
 	}
@@ -296,11 +321,17 @@ func (r *run) moment(p *person, day int) int64 {
 }
 
 // place returns the city where the person is.
-func (p *person) place(day int) int32 {
-	if day >= p.trip.from && day < p.trip.until {
+func (p *person) place(at int64) int32 {
+	if at >= p.trip.arrives && at < p.trip.returns {
 		return p.trip.city
 	}
 	return p.home
+}
+
+// onTheWay reports whether the person is between two places.
+func (p *person) onTheWay(at int64) bool {
+	t := &p.trip
+	return at >= t.leaves && at < t.arrives || at >= t.returns && at < t.back
 }
 
 // offset returns a city's minutes east of UTC.
@@ -311,7 +342,7 @@ func (r *run) offset(city int32, at int64) int {
 
 // connect draws how a device is connected at a time.
 func (r *run) connect(p *person, d *device, day int, at int64) source {
-	city := p.place(day)
+	city := p.place(at)
 	hour := int(at/msPerHour+int64(r.offset(city, at))/60) % 24
 	weekday := int((at/msPerDay + 4) % 7)
 	phone := d.model.class == signals.Mobile
@@ -321,10 +352,10 @@ func (r *run) connect(p *person, d *device, day int, at int64) source {
 	case len(r.world.relays) > 0 && d.model.engine == safariPhone && d.cores == 16:
 		return r.anywhere(r.world.relays, city)
 	case r.chance(0.03): // a friend's, a café's
-		_, at := r.lodge(r.world.cities[city].country, residential, city)
-		return at
+		_, there := r.lodge(r.world.cities[city].country, residential, city)
+		return source{there.ip, city}
 	case phone && r.chance(0.38):
-		return r.cellular(p)
+		return r.cellular(p, city)
 	case city != p.home:
 		return p.trip.stay
 	case p.work != nil && hour >= 8 && hour < 18 && weekday >= 1 && weekday <= 5 && r.chance(0.4):
@@ -333,13 +364,13 @@ func (r *run) connect(p *person, d *device, day int, at int64) source {
 	return p.line.address(r, day)
 }
 
-// cellular returns an address of the person's carrier: abroad too, since carriers
-// take their roaming users home first.
-func (r *run) cellular(p *person) source {
+// cellular returns an address of the person's carrier, used in a city: abroad too,
+// since carriers take their roaming users home first.
+func (r *run) cellular(p *person, city int32) source {
 	n := &r.world.networks[p.carrier]
 	b := &n.blocks[int(p.cell)%len(n.blocks)]
 	if r.chance(0.1) {
 		b = &n.blocks[r.IntN(len(n.blocks))]
 	}
-	return source{r.host(b, mobile), p.home}
+	return source{r.host(b, mobile), city}
 }

@@ -11,9 +11,15 @@ import (
 	"github.com/waryauth/wary/signals"
 )
 
-// take returns the first n attempts, all where n is 0.
+// take returns the first n attempts, all where n is 0, with numbers in the place of
+// what is missing of a rhythm: NaN is unlike itself.
 func take(s *Simulation, n int) (list []Labelled) {
 	for l := range s.Attempts() {
+		for i, x := range l.Attempt.Behaviour.Keys.Rhythm {
+			if x != x {
+				l.Attempt.Behaviour.Keys.Rhythm[i] = -1e9
+			}
+		}
 		if list = append(list, l); len(list) == n {
 			break
 		}
@@ -40,12 +46,13 @@ func TestDeterministic(t *testing.T) {
 func TestStream(t *testing.T) {
 	campaigns := DefaultCampaigns
 	for f := range campaigns {
-		campaigns[f] *= 4
+		campaigns[f] *= 6
 	}
-	o := New(Options{Seed: 2, Users: 3000, Days: 40, Campaigns: &campaigns}).Options()
+	o := New(Options{Seed: 2, Users: 1200, Days: 30, Campaigns: &campaigns}).Options()
 	var last time.Time
 	ids := map[string]bool{}
 	families := [FamilyCount]int{}
+	rhythms := map[[20]float32]bool{}
 	for l := range New(o).Attempts() {
 		a := &l.Attempt
 		if a.Time.Before(last) {
@@ -64,14 +71,24 @@ func TestStream(t *testing.T) {
 		if _, err := netip.ParseAddr(a.Network.IP); err != nil {
 			t.Fatalf("%s: %v", l.Family, err)
 		}
-		if a.Behaviour.Keys.RhythmSet {
-			t.Fatal("a typing rhythm, which no simulated person has: two would be alike")
+		if k := &a.Behaviour.Keys; k.RhythmSet && !l.Fraud {
+			r := [20]float32(k.Rhythm[51:71])
+			if rhythms[r] {
+				t.Fatal("a rhythm twice")
+			}
+			rhythms[r] = true
+			if x := k.Rhythm[0]; x == x {
+				t.Fatalf("field 0 of a password's rhythm is told: %g", x)
+			}
 		}
 	}
 	for f, n := range families {
 		if n == 0 {
 			t.Errorf("no attempt of family %s", Family(f))
 		}
+	}
+	if len(rhythms) == 0 {
+		t.Error("nobody typed")
 	}
 }
 
@@ -90,6 +107,8 @@ func checkLabels(t *testing.T, l *Labelled) {
 		t.Fatal("a name of nobody succeeded")
 	case l.Unattended == a.UserPresent.Or(true):
 		t.Fatalf("unattended %v, user_present %v", l.Unattended, a.UserPresent)
+	case l.Label != l.Fraud:
+		t.Fatalf("%s is labelled %v", l.Family, l.Label)
 	case l.LabelDelay <= 0:
 		t.Fatalf("label known %s after the attempt", l.LabelDelay)
 	}
@@ -122,26 +141,29 @@ func TestReports(t *testing.T) {
 
 // stats are what the published figures are compared with.
 type stats struct {
-	sittings          map[int]float64 // successful logins by user
-	tries, successes  float64         // of known people's logins
-	classes           [6]float64      // of attempts by a person's device
-	weekdays          [7]float64
-	hours             [24]float64
-	rtt               []float64
-	present, attempts float64
-	users             map[netip.Addr]map[int]bool
-	calls             map[[3]int]int // unattended, by user, client and day
-	guesses, hits     float64        // of stuffing
-	hidden            map[int]bool   // users behind a VPN that the anonymizer file knows
-	start             time.Time
-	locator           signals.Locator
-	agents            *signals.Agents
-	clients           map[string]int
+	sittings         map[int]float64 // successful logins by user
+	tries, successes float64         // of known people's logins
+	classes          [6]float64      // of attempts by a person's device
+	weekdays         [7]float64
+	hours            [24]float64
+	rtt              []float64
+	present, bots    float64 // attempts of devices, and those of programs
+	attempts         float64
+	delays           []float64 // days until a label is known
+	users            map[netip.Addr]map[int]bool
+	calls            map[[3]int]int // unattended, by user, client and day
+	guesses, hits    float64        // of stuffing
+	hidden           map[int]bool   // users behind a VPN that the anonymizer file knows
+	start            time.Time
+	locator          signals.Locator
+	agents           *signals.Agents
+	clients          map[string]int
 }
 
 func (s *stats) add(l *Labelled) {
 	a := &l.Attempt
 	s.attempts++
+	s.delays = append(s.delays, l.LabelDelay.Hours()/24)
 	if a.Network.RTTMS.Set {
 		s.rtt = append(s.rtt, a.Network.RTTMS.Value)
 	}
@@ -163,11 +185,14 @@ func (s *stats) add(l *Labelled) {
 	}
 	var g signals.Agent
 	s.agents.Describe(&g, &a.Headers)
-	s.classes[g.Class]++
 	s.present++
-	if l.Fraud {
+	if g.Class == signals.Bot {
+		s.bots++
+	}
+	if l.Fraud { // attackers are more than in any published set: of devices they tell nothing
 		return
 	}
+	s.classes[g.Class]++
 	s.addOrdinary(l, success)
 }
 
@@ -205,6 +230,7 @@ func quantile(list []float64, q float64) float64 {
 
 // The targets are published: ../shared/specs/population.md.
 func TestPublishedFigures(t *testing.T) {
+	t.Parallel()
 	const users, days = 10_000, 42
 	o := New(Options{Seed: 1, Users: users, Days: days, Home: "GB"}).Options()
 	s := stats{
@@ -233,7 +259,7 @@ func TestPublishedFigures(t *testing.T) {
 	near("mobile of what is no bot", s.classes[signals.Mobile]/people, 0.61/0.905, 0.05)
 	near("desktop", s.classes[signals.Desktop]/people, 0.25/0.905, 0.05)
 	near("tablet", s.classes[signals.Tablet]/people, 0.045/0.905, 0.02)
-	near("bots", s.classes[signals.Bot]/s.present, 0.065, 0.03)
+	near("bots", s.bots/s.present, 0.065, 0.03)
 	near("attempts with a round-trip time", float64(len(s.rtt))/s.attempts, 0.04, 0.003)
 	near("round-trip time, lower quartile", quantile(s.rtt, 0.25), 473, 10)
 	near("round-trip time, median", quantile(s.rtt, 0.5), 540, 15)
@@ -248,6 +274,9 @@ func TestPublishedFigures(t *testing.T) {
 	near("hour 09", s.hours[9]/all, 7902.0/141_000, 0.008)
 	near("people behind a VPN", float64(len(s.hidden))/users, 0.055, 0.025)
 	near("stuffing that fits", s.hits/s.guesses, 0.0105, 0.0095)
+	// Days, log-normal: half within three, and a deviation of the logarithm of one.
+	near("delay of labels, median", quantile(s.delays, 0.5), 3, 0.1)
+	near("delay of labels, p84 over median", quantile(s.delays, 0.8413)/quantile(s.delays, 0.5), math.E, 0.1)
 	checkCrowds(t, &s)
 	for k, n := range s.calls {
 		if n > 4 {
@@ -265,6 +294,7 @@ func checkCrowds(t *testing.T, s *stats) {
 		crowds[min(int(math.Log10(float64(len(users)))), 3)]++
 	}
 	t.Logf("addresses with 1-9, 10-99, 100-999, 1000 users or more: %v", crowds)
+	// Those with a thousand are few, 1,071 to 9,221, and need more people than these.
 	ratio := crowds[1] / max(crowds[2], 1)
 	if want := 49_009.0 / 9_221; ratio < want/3 || ratio > want*3 {
 		t.Errorf("%.0f addresses with 10-99 users to one with 100-999, published are %.2g", ratio, want)
@@ -300,4 +330,47 @@ func TestTruthIsElsewhere(t *testing.T) {
 	if !o.Network.Private || o.Place.Located {
 		t.Errorf("10.1.2.3: %+v", o) // the control: not every address has a place
 	}
+}
+
+// Honest people travel, and no faster than an airliner: where they truly are never
+// leaps, whatever the engine's database says of their addresses.
+func TestPeopleTravel(t *testing.T) {
+	r := newRun(&New(Options{Seed: 11, Users: 1500, Days: 60, Campaigns: new([FamilyCount]float64)}).o)
+	last := map[int32]event{}
+	journeys, leaps := 0, 0
+	for day := range r.Days {
+		for _, e := range r.events(day) {
+			if e.marks&(unattended|scripted) != 0 {
+				continue
+			}
+			before, known := last[e.person]
+			last[e.person] = e
+			if known && leapt(r.world, &before, &e) {
+				leaps++
+			}
+			if !known || before.from.city == e.from.city {
+				continue
+			}
+			km := distanceKM(&r.world.cities[before.from.city], &r.world.cities[e.from.city])
+			journeys++
+			if hours := float64(e.at-before.at) / msPerHour; km > 950*hours {
+				t.Fatalf("user %d went %.0f km in %.2f hours", e.person, km, hours)
+			}
+		}
+	}
+	if journeys < 100 || leaps < 100 { // the control: databases make people leap
+		t.Errorf("only %d journeys, and %d leaps where the database says", journeys, leaps)
+	}
+}
+
+// leapt reports whether whoever was at one place could not be at the next, by what the
+// engine's database says.
+func leapt(w *World, before, e *event) bool {
+	var o [2]signals.Observation
+	for i, at := range []*event{before, e} {
+		o[i].Address.IP = at.from.ip
+		w.Locator.Locate(&o[i], time.UnixMilli(at.at))
+	}
+	km := distanceKM(&city{latitude: o[0].Place.Latitude, longitude: o[0].Place.Longitude}, &city{latitude: o[1].Place.Latitude, longitude: o[1].Place.Longitude})
+	return o[0].Place.Located && o[1].Place.Located && km > 950*float64(e.at-before.at)/msPerHour && km > 50
 }

@@ -6,6 +6,9 @@ import "github.com/waryauth/wary/signals"
 // person came for.
 func (r *run) planVisit(i int32, day int, at int64) {
 	p := r.people[i]
+	if p.onTheWay(at) {
+		return
+	}
 	d := p.devices[0]
 	if len(p.devices) > 1 && r.chance(0.3) {
 		d = p.devices[1+r.IntN(len(p.devices)-1)]
@@ -13,14 +16,12 @@ func (r *run) planVisit(i int32, day int, at int64) {
 	switch {
 	case p.private:
 		d = r.anonymous(d, day)
-	case r.chance(0.008), p.place(day) != p.home && r.chance(0.05): // somebody else's
+	case r.chance(0.008), p.place(at) != p.home && r.chance(0.05): // somebody else's
 		d = r.newDevice(r.modelOf(0), day)
-		d.speaks = r.world.countries[r.world.cities[p.place(day)].country].languages
+		d.speaks = r.world.countries[r.world.cities[p.place(at)].country].languages
 	}
-	e := event{at: at, from: r.connect(p, d, day, at), device: d, person: i, action: signals.Login, method: p.method, marks: passes}
-	if p.proves {
-		e.marks |= secondProof
-	}
+	e := event{at: at, from: r.connect(p, d, day, at), device: d, person: i, action: signals.Login, marks: passes}
+	p.prove(&e)
 	if r.chance(0.03) {
 		e.marks &^= passes // the phone is elsewhere
 	}
@@ -41,6 +42,17 @@ func (r *run) planVisit(i int32, day int, at int64) {
 	r.planErrand(p, e, day)
 }
 
+// prove lets a person log in as the person always does.
+func (p *person) prove(e *event) {
+	e.method = p.method
+	if p.proves {
+		e.marks |= secondProof
+	}
+	if p.asked {
+		e.method = signals.Push
+	}
+}
+
 // anonymous returns a device as it shows itself in a private window.
 func (r *run) anonymous(d *device, day int) *device {
 	a := *d
@@ -58,7 +70,7 @@ func (r *run) planSlips(p *person, e *event, day int) bool {
 	slips := 0
 	for chance := p.slips; r.chance(chance) && slips < 6; chance = 0.45 {
 		f := *e
-		f.result, f.marks = signals.Failure, f.marks&^secondProof
+		f.result, f.method, f.marks = signals.Failure, signals.Password, f.marks&^secondProof
 		r.plan(f)
 		e.at += int64(r.logNormal(14, 0.7) * 1000)
 		slips++
@@ -74,6 +86,11 @@ func (r *run) planSlips(p *person, e *event, day int) bool {
 		p.set = day
 	case slips > 0 && r.chance(0.12):
 		return false // gives up
+	case p.asked && r.chance(0.05): // the phone lies in another room
+		f := *e
+		f.result = signals.Failure
+		r.plan(f)
+		e.at += int64(r.logNormal(75, 0.5) * 1000)
 	}
 	return true
 }

@@ -13,8 +13,8 @@ import (
 )
 
 func keyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "Make keys for callers, and keys that sign models"}
-	cmd.AddCommand(keyNewCommand(), keyModelCommand())
+	cmd := &cobra.Command{Use: "key", Short: "Make keys for callers, keys that sign models, and rotate those that sign tokens"}
+	cmd.AddCommand(keyNewCommand(), keyModelCommand(), keyRotateCommand())
 	return cmd
 }
 

@@ -82,8 +82,9 @@ func root() *cobra.Command {
 	}
 	c.AddCommand(
 		tourCommand(), scoreCommand(), feedbackCommand(), decisionCommand(), explainCommand(), loadCommand(),
-		replayCommand(), verifyCommand(), simulateCommand(), trainCommand(), evaluateCommand(),
-		modelCommand(), geoCommand(), policyCommand(), keyCommand(),
+		replayCommand(), verifyCommand(), simulateCommand(), trainCommand(), evaluateCommand(), rbaCommand(),
+		modelCommand(), typingCommand(), geoCommand(), policyCommand(), keyCommand(),
+		clientCommand(), accountCommand(), conformanceCommand(),
 	)
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%v", err) })
 	for _, group := range c.Commands() {

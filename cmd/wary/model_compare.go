@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/waryauth/wary/bench/evaluation"
 	"github.com/waryauth/wary/bench/population"
 	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/features"
@@ -286,7 +287,7 @@ func (d *duel) result() (*comparison, error) {
 	if d.rows == 0 {
 		return nil, fmt.Errorf("there is no attempt to compare on in %s (%d are of another feature schema)", d.from, d.skipped)
 	}
-	c := &comparison{From: d.from, Attempts: d.rows, Skipped: d.skipped, PSI: psi(d.logOdds[0], d.logOdds[1]), Changed: d.changed,
+	c := &comparison{From: d.from, Attempts: d.rows, Skipped: d.skipped, PSI: evaluation.PSI(d.logOdds[0], d.logOdds[1]), Changed: d.changed,
 		Agreements: map[string]int{}, table: d.table, names: engine.OutcomeNames}
 	if c.Changed == nil {
 		c.Changed = []changed{}
@@ -331,38 +332,6 @@ func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 // quantile of sorted values, the nearest rank.
 func quantile(sorted []float64, q float64) float64 {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
-}
-
-// psi is the population stability index of b against the deciles of a: the sum of
-// (share of b - share of a) * ln(share of b / share of a). An empty bin counts as half
-// a row. Deciles that fall together make one bin.
-func psi(a, b []float64) float64 {
-	sorted := slices.Sorted(slices.Values(a))
-	var edges []float64
-	for i := 1; i < 10; i++ {
-		if e := quantile(sorted, float64(i)/10); e > sorted[0] && (len(edges) == 0 || e > edges[len(edges)-1]) {
-			edges = append(edges, e)
-		}
-	}
-	shares := func(values []float64) []float64 {
-		out := make([]float64, len(edges)+1)
-		for _, v := range values {
-			bin, at := slices.BinarySearch(edges, v)
-			if at {
-				bin++ // an edge belongs to the bin above it
-			}
-			out[bin]++
-		}
-		for i := range out {
-			out[i] = max(out[i], 0.5) / float64(len(values))
-		}
-		return out
-	}
-	sum, was := 0.0, shares(a)
-	for i, now := range shares(b) {
-		sum += (now - was[i]) * math.Log(now/was[i])
-	}
-	return sum
 }
 
 func (c *comparison) print(w io.Writer) error {

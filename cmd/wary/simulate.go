@@ -23,13 +23,17 @@ func simulateCommand() *cobra.Command {
 		Use:   "simulate",
 		Short: "Print attempts of a simulated population, one JSON document a line",
 		Long: "The same flags print the same attempts. With --truth each line is {\"truth\": …, \"attempt\": …}: who made it, whether it is\n" +
-			"fraud, of which family and campaign. With --export their vectors are written as Parquet instead, as `wary train --export`\n" +
-			"writes those it trains on: a float column for each feature, label (1: fraud), weight, slice (by time) and time.",
+			"fraud, of which family and campaign, and the label that it gets in the end, after so many seconds. With --export their\n" +
+			"vectors are written as Parquet instead, as `wary train --export` writes those it trains on: a float column for\n" +
+			"each feature, label (1: fraud), weight, slice (by time) and time.",
 		Example: "  wary simulate --users 100 --days 7 --attempts 1 | wary score - --evaluate",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Users < 0 || o.Days < 0 || most < 0 {
 				return misused(cmd, "--users, --days and --attempts must not be negative")
+			}
+			if n := &o.LabelNoise; !(n.Missed >= 0 && n.Missed <= 1 && n.Mistaken >= 0 && n.Mistaken <= 1) {
+				return misused(cmd, "--missed and --mistaken are shares, from 0 to 1")
 			}
 			if truth && table != "" {
 				return misused(cmd, "--truth and --export do not go together: a table always tells who is fraud")
@@ -59,6 +63,8 @@ func simulateCommand() *cobra.Command {
 	fs.StringVar(&start, "start", "", "first day (YYYY-MM-DD)")
 	fs.IntVar(&most, "attempts", 0, "stop after so many; 0 is all")
 	fs.BoolVar(&truth, "truth", false, "with the truth about each")
+	fs.Float64Var(&o.LabelNoise.Missed, "missed", 0, "share of attackers' attempts whose label says that they are honest")
+	fs.Float64Var(&o.LabelNoise.Mistaken, "mistaken", 0, "share of honest successes whose label says that they are fraud")
 	fs.StringVar(&table, "export", "", "file to write their vectors to, as Parquet")
 	return cmd
 }
@@ -93,7 +99,7 @@ func printAttempts(cmd *cobra.Command, o population.Options, most int, truth boo
 func appendTruth(dst []byte, l *population.Labelled) []byte {
 	text, err := json.Marshal(map[string]any{
 		"fraud": l.Fraud, "takeover": l.Takeover, "family": l.Family.String(), "campaign": l.Campaign, "user": l.UserIndex,
-		"label_delay_s": l.LabelDelay.Seconds(), "step_up_passed": l.StepUpPassed,
+		"label": l.Label, "label_delay_s": l.LabelDelay.Seconds(), "step_up_passed": l.StepUpPassed,
 	})
 	if err != nil {
 		panic(err) // a map of plain values

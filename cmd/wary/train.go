@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waryauth/wary/bench/population/baseline"
-	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/models/train"
 )
 
@@ -166,49 +164,4 @@ func writeWhole(path string, write func(w io.Writer) error) error {
 		return err
 	}
 	return os.Rename(f.Name(), path)
-}
-
-func evaluateCommand() *cobra.Command {
-	var r baseline.Recipe
-	var dir string
-	var out output
-	cmd := &cobra.Command{
-		Use:   "evaluate",
-		Short: "Judge a model on simulated people it was not trained on",
-		Long: "Prints, for each simulated deployment, the AUC and the share of takeovers caught where 1 % of honest successes are\n" +
-			"challenged, beside the published risk-based-authentication score and the rule \"network new for this user\".\n" +
-			"A seed other than the one trained with gives people, clients and attackers that are all new.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := out.check(); err != nil {
-				return err
-			}
-			if err := checkScale(r.Scale); err != nil {
-				return err
-			}
-			m, err := models.Baseline()
-			if dir != "" {
-				m, err = models.LoadDir(dir)
-			}
-			if err != nil {
-				return err
-			}
-			w := io.Discard
-			if out == "table" {
-				w = cmd.OutOrStdout()
-			}
-			var ended func()
-			r.Progress, ended = steps()
-			defer ended()
-			metrics, err := r.Judge(cmd.Context(), w, m)
-			if err != nil || out == "table" {
-				return err
-			}
-			return json.NewEncoder(os.Stdout).Encode(map[string]any{"model": m.Version(), "digest": m.Digest(), "metrics": metrics})
-		},
-	}
-	recipeFlags(cmd, &r)
-	out.flag(cmd)
-	cmd.Flags().StringVar(&dir, "model", "", "folder of the model (default: the embedded baseline)")
-	return cmd
 }

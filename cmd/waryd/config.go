@@ -36,6 +36,23 @@ type Config struct {
 		ClientCA    string `yaml:"client_ca" default:"" doc:"PEM file of the authorities of client certificates. A client certificate is known by its fingerprint in score.keys; with this it must also be signed by one of these."`
 	} `yaml:"tls"`
 
+	Authorization struct {
+		Listen         string        `yaml:"listen" default:"" doc:"Address of the authorization server, always HTTPS. Without it there is none. Off loopback it needs issuer, certificate and clients."`
+		Issuer         string        `yaml:"issuer" default:"" doc:"Issuer identifier: the https URL that clients know the server by. Without it https://localhost and the port of listen."`
+		Certificate    string        `yaml:"certificate" default:"" doc:"PEM file of its certificate chain. Read again on SIGHUP. Without it, on loopback alone, one is made in the data folder: authorization.crt."`
+		Key            string        `yaml:"key" default:"" doc:"PEM file of its private key."`
+		MTLSURL        string        `yaml:"mtls_url" default:"" doc:"Base URL of the same listener for mutual TLS, by another host name (mtls_endpoint_aliases): then browsers, at the issuer, are not asked for a certificate. Without it both are the issuer."`
+		ClientCA       string        `yaml:"client_ca" default:"" doc:"PEM file of the authorities of tls_client_auth clients. Without it none of those is let in."`
+		Clients        string        `yaml:"clients" default:"" doc:"File of clients, see docs/quickstart-oauth.md; 'wary client check' checks it. Read again on SIGHUP."`
+		Accounts       string        `yaml:"accounts" default:"" doc:"File of people who log in here, rows of 'wary account add'. Without it nobody can. Read again on SIGHUP; what was granted by people who are gone, or whose password changed, is revoked then."`
+		Session        time.Duration `yaml:"session" default:"0s" doc:"How long a login stands for the next one in the same browser; 0: it does not."`
+		Store          string        `yaml:"store" default:"" doc:"Where codes, tokens and grants lie: a file, or redis://USER:PASSWORD@HOST:PORT (rediss for TLS) where several nodes share one. Without it DATA/authorization.db."`
+		Secret         string        `yaml:"secret" default:"" doc:"File of 64 hexadecimal digits that seal the signing keys, the same on every node. Without it DATA/authorization.secret, made at the first start."`
+		Rotate         time.Duration `yaml:"rotate" default:"720h" doc:"How long a signing key signs. SIGUSR1 rotates at once."`
+		MaxConnections int           `yaml:"max_connections" default:"4096" doc:"Connections open at once; further ones wait."`
+		Demo           bool          `yaml:"demo" default:"false" doc:"Serves a bank of made-up accounts at /bank behind bound tokens. Loopback only."`
+	} `yaml:"authorization"`
+
 	Operators struct {
 		Listen string `yaml:"listen" default:"127.0.0.1:8081" doc:"Address of /livez, /readyz, /version and /metrics. Loopback only."`
 	} `yaml:"operators"`
@@ -54,6 +71,11 @@ type Config struct {
 		Keys  string        `yaml:"keys" default:"" doc:"Public keys that sign models, made with 'wary key model', separated by commas. With any, a model that none of them signed is refused."`
 		Every time.Duration `yaml:"every" default:"10s" doc:"How often the folder is looked at for a change. It is also read again on SIGHUP."`
 	} `yaml:"models"`
+
+	Typing struct {
+		Table string        `yaml:"table" default:"" doc:"Typing table, made with 'wary typing train': see docs/typing.md. Without it nothing is known of how people type."`
+		Every time.Duration `yaml:"every" default:"10s" doc:"How often the file is looked at for a change; it is also read again on SIGHUP. A table that is refused leaves the one in force."`
+	} `yaml:"typing"`
 
 	Journal struct {
 		SegmentMiB int           `yaml:"segment_mib" default:"64" doc:"Size of a file of the log."`
@@ -241,6 +263,7 @@ func (c *Config) validate() []error {
 		fail("node: %d is not in 0..65535", c.Node)
 	}
 	c.validateListeners(fail)
+	c.validateAuthorization(fail)
 	if c.Model != "" && c.Models.Dir != "" {
 		fail("model: one model, or models.dir, a folder of them: not both")
 	}
@@ -268,7 +291,7 @@ func (c *Config) validate() []error {
 	for _, d := range [...]struct {
 		path  string
 		value time.Duration
-	}{{"geo.every", c.Geo.Every}, {"models.every", c.Models.Every}, {"state.snapshot_every", c.State.SnapshotEvery}, {"attempts.retry_window", c.Attempts.RetryWindow}} {
+	}{{"geo.every", c.Geo.Every}, {"models.every", c.Models.Every}, {"typing.every", c.Typing.Every}, {"state.snapshot_every", c.State.SnapshotEvery}, {"attempts.retry_window", c.Attempts.RetryWindow}} {
 		if d.value < time.Second {
 			fail("%s: %v is less than a second", d.path, d.value)
 		}

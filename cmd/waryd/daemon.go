@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -28,6 +29,7 @@ import (
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/signals"
 	"github.com/waryauth/wary/signals/geoip"
+	"github.com/waryauth/wary/signals/typing"
 )
 
 // drainTimeout is how long open requests may take to end at a stop.
@@ -35,43 +37,51 @@ const drainTimeout = 10 * time.Second
 
 // daemon is a running waryd.
 type daemon struct {
-	c        *Config
-	log      *slog.Logger
-	geo      *geoip.Database
-	engine   *engine.Engine
-	registry *models.Registry // nil where one model is pinned
-	swapping sync.Mutex       // one look at the registry at a time
-	told     string           // the refusal that was told last
-	gauges   *metrics.Set     // of this engine; counters are the process's
-	api      *scoreapi.Server
-	listener net.Listener // of api
-	tls      atomic.Pointer[tls.Config]
-	ops      *http.Server
-	ready    atomic.Bool
-	failed   chan error
+	c             *Config
+	log           *slog.Logger
+	geo           *geoip.Database
+	engine        *engine.Engine
+	registry      *models.Registry // nil where one model is pinned
+	swapping      sync.Mutex       // one look at the registry, or at the typing table, at a time
+	told          string           // the refusal that was told last
+	typing        rhythms
+	proxies       signals.Proxies
+	gauges        *metrics.Set   // of this engine; counters are the process's
+	authorization *authorization // nil: there is none
+	api           *scoreapi.Server
+	listener      net.Listener // of api
+	tls           atomic.Pointer[tls.Config]
+	ops           *http.Server
+	ready         atomic.Bool
+	failed        chan error
 
 	score, operators net.Addr // where it listens, port 0 resolved
 }
 
 // parts are what the configuration names, read and checked.
 type parts struct {
-	policy  *engine.Policy
-	models  shelf
-	keys    *scoreapi.Keys
-	proxies signals.Proxies
-	geo     *geoip.Database
-	tls     *tls.Config
+	policy        *engine.Policy
+	models        shelf
+	keys          *scoreapi.Keys
+	proxies       signals.Proxies
+	geo           *geoip.Database
+	tls           *tls.Config
+	typing        *typing.Table
+	typed         []byte // the file of typing
+	authorization authorizationParts
 }
 
 // read reads all parts and joins what is wrong with them.
 func read(c *Config) (p parts, err error) {
-	var wrong [6]error
+	var wrong [8]error
 	p.policy, wrong[0] = readPolicy(c.Policy)
 	p.models, wrong[1] = readModels(c)
 	p.keys, wrong[2] = readKeys(c.Score.Keys)
 	p.proxies, wrong[3] = signals.ParseProxies(split(c.Proxies))
 	p.tls, wrong[4] = readTLS(c)
 	p.geo, wrong[5] = geoip.Open(geoip.Find(c.Geo.Dir))
+	p.typing, p.typed, wrong[6] = readTyping(c.Typing.Table)
+	p.authorization, wrong[7] = readAuthorization(c)
 	return p, errors.Join(wrong[:]...)
 }
 
@@ -143,8 +153,10 @@ func readTLS(c *Config) (*tls.Config, error) {
 }
 
 // readSecret returns the secret of the data folder, made at the first start.
-func readSecret(dir string) (out [32]byte, err error) {
-	path := filepath.Join(dir, "secret")
+func readSecret(dir string) (out [32]byte, err error) { return secretAt(filepath.Join(dir, "secret")) }
+
+// secretAt returns the secret of a file, made where there is none.
+func secretAt(path string) (out [32]byte, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		_, _ = rand.Read(out[:]) // never fails (crypto/rand)
@@ -187,11 +199,17 @@ func check(c *Config, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "policy   version %d, %s\n", p.policy.Version, p.policy.Digest)
 	p.models.print(w)
+	if p.typing != nil {
+		fmt.Fprintf(w, "typing   table %d, %s, of %d accounts\n", p.typing.ID(), p.typing.Digest(), p.typing.Accounts)
+	}
 	for _, f := range p.geo.Describe() {
 		fmt.Fprintf(w, "geo      %s: %s\n", f.Path, f.Type)
 	}
 	if len(p.geo.Describe()) == 0 {
 		fmt.Fprintf(w, "geo      no files in %s: decisions say degraded: geo\n", c.Geo.Dir)
+	}
+	if p.authorization.clients != nil {
+		fmt.Fprintf(w, "clients  %d in %s\n", p.authorization.clients.Len(), c.Authorization.Clients)
 	}
 	fmt.Fprintln(w, "the configuration is good")
 	return nil
@@ -199,7 +217,7 @@ func check(c *Config, w io.Writer) error {
 
 // start starts everything in order; what was started is stopped on an error.
 func start(c *Config, log *slog.Logger) (_ *daemon, err error) {
-	d := &daemon{c: c, log: log, gauges: metrics.NewSet(), failed: make(chan error, 2)}
+	d := &daemon{c: c, log: log, gauges: metrics.NewSet(), failed: make(chan error, 3)}
 	log.Info("starting", "version", version, "data", c.Data)
 	if err := d.startOperators(); err != nil {
 		return nil, err
@@ -213,7 +231,7 @@ func start(c *Config, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.geo, d.registry = p.geo, p.models.registry
+	d.geo, d.registry, d.typing.held, d.proxies = p.geo, p.models.registry, p.typed, p.proxies
 	d.tellModels(p.models.refused)
 	if len(p.geo.Describe()) == 0 {
 		log.Warn("no geo files: decisions say degraded: geo", "dir", c.Geo.Dir)
@@ -221,8 +239,11 @@ func start(c *Config, log *slog.Logger) (_ *daemon, err error) {
 	if err := d.openEngine(&p); err != nil {
 		return nil, err
 	}
-	if err := d.startAPI(&p); err != nil {
+	if err := d.startAuthorization(&p.authorization); err != nil {
 		return nil, errors.Join(err, d.engine.Close())
+	}
+	if err := d.startAPI(&p); err != nil {
+		return nil, errors.Join(err, d.stopAuthorization(), d.engine.Close())
 	}
 	d.ready.Store(true)
 	log.Info("ready", "score", d.score.String(), "operators", d.operators.String(), "model", d.engine.Model().Version(), "policy", p.policy.Version)
@@ -240,7 +261,7 @@ func (d *daemon) openEngine(p *parts) error {
 	}
 	d.engine, err = engine.Open(c.Data, engine.Options{
 		Secret: secret, Node: uint16(c.Node), Locator: p.geo, Proxies: p.proxies,
-		Model: p.models.serving.Champion, Challenger: p.models.serving.Challenger, Policy: p.policy,
+		Model: p.models.serving.Champion, Challenger: p.models.serving.Challenger, Policy: p.policy, Typing: p.typing,
 		RetryWindow: c.Attempts.RetryWindow, RetryEntries: c.Attempts.RetryEntries, GreatestAge: c.Attempts.GreatestAge, MaxEntities: c.State.MaxEntities,
 		Journal: journalOptions(c),
 	})
@@ -276,15 +297,18 @@ func (d *daemon) startAPI(p *parts) error {
 }
 
 // run serves until it is told to stop, then stops in reverse order: open
-// requests end, memory is written to disk, the log is closed. What comes through
-// again makes it read policy, models, keys and certificates again.
+// requests end, memory is written to disk, the log is closed. SIGUSR1 through again
+// makes it rotate the signing keys, anything else makes it read policy, models, typing
+// table, keys, clients and certificates again.
 func (d *daemon) run(stop context.Context, again <-chan os.Signal) error {
 	background, cancel := context.WithCancel(stop)
 	defer cancel()
 	var working sync.WaitGroup
 	working.Go(func() { d.geo.Watch(background, d.c.Geo.Every, d.log) })
 	working.Go(func() { d.watchModels(background) })
+	working.Go(func() { d.watchTyping(background) })
 	working.Go(func() { d.keep(background) })
+	working.Go(func() { d.renewSigningKeys(background) })
 	err := d.serve(stop, again)
 	d.ready.Store(false)
 	d.log.Info("stopping")
@@ -294,6 +318,7 @@ func (d *daemon) run(stop context.Context, again <-chan os.Signal) error {
 	err = errors.Join(err, d.api.Shutdown(drain))
 	_ = d.listener.Close() // closed by now, unless the stop came before Serve began
 	working.Wait()
+	err = errors.Join(err, d.stopAuthorization())
 	err = errors.Join(err, d.engine.Close())
 	err = errors.Join(err, d.ops.Close())
 	d.log.Info("stopped")
@@ -308,8 +333,12 @@ func (d *daemon) serve(stop context.Context, again <-chan os.Signal) error {
 			return nil
 		case err := <-d.failed:
 			return err
-		case <-again:
-			d.reload()
+		case sig := <-again:
+			if sig == syscall.SIGUSR1 {
+				d.rotate(stop)
+			} else {
+				d.reload()
+			}
 		}
 	}
 }
@@ -335,7 +364,7 @@ func (d *daemon) keep(ctx context.Context) {
 	}
 }
 
-// reload reads policy, models, keys and certificates again. Each is swapped on its own;
+// reload reads policy, models, typing table, keys and certificates again. Each is swapped on its own;
 // of one that is wrong it is said why, and the old one stays.
 func (d *daemon) reload() {
 	said := func(what string, err error) {
@@ -349,6 +378,7 @@ func (d *daemon) reload() {
 	}
 	said("policy", err)
 	d.readModelsAgain()
+	d.swapTyping(true)
 	k, err := readKeys(d.c.Score.Keys)
 	if err == nil {
 		d.api.SetKeys(k)
@@ -359,5 +389,6 @@ func (d *daemon) reload() {
 		d.tls.Store(c)
 	}
 	said("certificates", err)
+	said("clients of the authorization server, or its certificate,", d.readAuthorizationAgain())
 	d.log.Info("read again", "policy", d.engine.Policy().Version, "digest", d.engine.Policy().Digest, "model", d.engine.Model().Version())
 }

@@ -1,7 +1,7 @@
 // Command waryd answers: how does the engine run?
 //
 // It reads one configuration, starts in order (operators' listener, geo files,
-// model, policy, engine, score API) and stops in reverse when it is told to.
+// model, policy, engine, authorization server, score API) and stops in reverse when it is told to.
 package main
 
 import (
@@ -48,7 +48,7 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) error
 	defer cancel()
 	context.AfterFunc(stop, cancel) // a second signal ends the process at once
 	again := make(chan os.Signal, 1)
-	signal.Notify(again, syscall.SIGHUP)
+	signal.Notify(again, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(again)
 	d, err := start(c, log)
 	if err != nil {

@@ -1,10 +1,15 @@
 package history
 
-import "github.com/waryauth/wary/features"
+import (
+	"unsafe"
+
+	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/signals"
+)
 
 // sharedKeys are the keys of a trace's shared entities.
-func sharedKeys(t *features.Trace) [5]features.Key {
-	return [5]features.Key{t.Address, t.ASN, t.Subnet, t.Device, t.Fingerprint}
+func sharedKeys(t *features.Trace) [6]features.Key {
+	return [6]features.Key{t.Address, t.ASN, t.Subnet, t.Device, t.Fingerprint, t.Payee}
 }
 
 // Places in sharedKeys whose distinct values the Freeman score needs.
@@ -15,7 +20,7 @@ const (
 
 // fold does what was done to every record of the trace, one after the other. Each
 // is locked once; the records of a trace do not depend on each other, but that a
-// client counts the users who are new to it, of which the pair knows.
+// client counts what its users are to it, of which the pair knows.
 func (m *memory) fold(t *features.Trace, do deeds) {
 	now := features.MomentOf(t.Time)
 	var fresh features.Totals // what a success adds to the sums
@@ -25,7 +30,10 @@ func (m *memory) fold(t *features.Trace, do deeds) {
 	if t.UserAddress != 0 {
 		m.foldPair(t.UserAddress, t, &now, do)
 	}
-	newcomer := t.UserClient != 0 && m.foldPair(t.UserClient, t, &now, do)
+	var tie features.Tie
+	if t.UserClient != 0 {
+		tie = m.foldPair(t.UserClient, t, &now, do)
+	}
 	for i, k := range sharedKeys(t) {
 		if k == 0 {
 			continue
@@ -39,7 +47,7 @@ func (m *memory) fold(t *features.Trace, do deeds) {
 		}
 	}
 	if t.Client != 0 {
-		m.foldClient(t, &now, do, newcomer)
+		m.foldClient(t, &now, do, tie)
 	}
 	if t.Flags&features.Unattended == 0 && do&success != 0 { // a client's server is none of the values that people have
 		fresh.Countries = m.countValue(t.Country)
@@ -49,16 +57,14 @@ func (m *memory) fold(t *features.Trace, do deeds) {
 		fresh.Classes = m.countValue(t.Class)
 		fresh.Successes = 1
 	}
-	m.foldTotals(t, &now, do, &fresh)
+	m.foldTotals(t, &now, do, tie, &fresh)
 }
 
-// foldUser returns 1 where the user succeeded for the first time. A success is
-// folded into a copy: the record may need more room by then.
+// foldUser returns 1 where the user succeeded for the first time. A success that
+// the record may have no room for is folded into a copy.
 func (m *memory) foldUser(t *features.Trace, now *features.Moment, do deeds) (first uint64) {
-	sh := m.lock(t.User)
+	sh, slot, r := m.take(users, t.User)
 	defer sh.Unlock()
-	table := &sh.tables[users]
-	slot, r := table.take(t.User)
 	u := (*features.User)(r)
 	if do&attempt != 0 {
 		u.Attempt(t, now)
@@ -69,19 +75,26 @@ func (m *memory) foldUser(t *features.Trace, now *features.Moment, do deeds) (fi
 	if do&success == 0 {
 		return 0
 	}
+	before := u.Successes
+	if u.Size()+features.MostLearnt <= m.kinds[users].room(slot) {
+		u.Succeed(t, now)
+		return firstOf(before, u.Successes)
+	}
 	var learnt features.User
 	loadUser(&learnt, u)
 	learnt.Succeed(t, now)
-	first = firstOf(u.Successes, learnt.Successes)
 	n := learnt.Size()
-	copy(bytesOf((*features.User)(table.fit(slot, n)))[:n], bytesOf(&learnt)[:n])
-	return first
+	if n > m.kinds[users].room(slot) {
+		u = (*features.User)(sh.tables[users].fit(slot, n))
+	}
+	copy(bytesOf(u)[:n], bytesOf(&learnt)[:n])
+	return firstOf(before, learnt.Successes)
 }
 
-// foldPair reports whether the pair had no attempt before.
-func (m *memory) foldPair(k features.Key, t *features.Trace, now *features.Moment, do deeds) (fresh bool) {
+// foldPair returns what the two were to each other before.
+func (m *memory) foldPair(k features.Key, t *features.Trace, now *features.Moment, do deeds) (tie features.Tie) {
 	sh, p := take[features.Pair](m, pairs, k)
-	fresh = !p.Known()
+	tie = p.TieOf(t)
 	if do&attempt != 0 {
 		p.Attempt(t, now)
 	}
@@ -92,45 +105,57 @@ func (m *memory) foldPair(k features.Key, t *features.Trace, now *features.Momen
 		p.Fail(t, now)
 	}
 	sh.Unlock()
-	return fresh
+	return tie
 }
 
 // foldShared returns 1 where the entity came with a success for the first time.
 func (m *memory) foldShared(k features.Key, t *features.Trace, now *features.Moment, do deeds) (first uint64) {
-	sh, r := take[features.Shared](m, shared, k)
+	sh, p, members := m.takeCrowd(shared, k)
+	r := (*features.Shared)(p)
 	before := r.Successes
 	if do&attempt != 0 {
-		r.Attempt(t, now)
+		r.Attempt(t, now, members)
 	}
 	if do&success != 0 {
 		r.Succeed(t, now)
 	}
 	if do&failure != 0 {
-		r.Fail(t, now)
+		r.Fail(t, now, members)
 	}
 	first = firstOf(before, r.Successes)
 	sh.Unlock()
 	return first
 }
 
-func (m *memory) foldClient(t *features.Trace, now *features.Moment, do deeds, newcomer bool) {
-	sh, c := take[features.Party](m, clients, t.Client)
+func (m *memory) foldClient(t *features.Trace, now *features.Moment, do deeds, tie features.Tie) {
+	sh, p, members := m.takeCrowd(clients, t.Client)
+	c := (*features.Party)(p)
 	if do&attempt != 0 {
-		c.Attempt(t, now, newcomer)
+		c.Attempt(t, now, tie, members)
 	}
 	if do&success != 0 {
 		c.Succeed(t, now)
 	}
 	if do&failure != 0 {
-		c.Fail(t, now)
+		c.Fail(t, now, members)
 	}
 	sh.Unlock()
 }
 
-func (m *memory) foldTotals(t *features.Trace, now *features.Moment, do deeds, fresh *features.Totals) {
+// takeCrowd is take for a shared entity or a client, with the members behind it and
+// the room that an attempt may need there.
+func (m *memory) takeCrowd(kind int, k features.Key) (*shard, unsafe.Pointer, *features.Members) {
+	sh, slot, record := m.take(kind, k)
+	if (*features.Shared)(record).Crowded() && classOf(m.kinds[kind].index[slot]) == 0 { // a party begins with what it shares
+		record = sh.tables[kind].fit(slot, headBytes[kind]+features.AllBytes)
+	}
+	return sh, record, membersOf(kind, record)
+}
+
+func (m *memory) foldTotals(t *features.Trace, now *features.Moment, do deeds, tie features.Tie, fresh *features.Totals) {
 	m.totalsLock.Lock()
 	if do&attempt != 0 {
-		m.totals.Attempt(t, now)
+		m.totals.Attempt(t, now, tie)
 	}
 	if do&success != 0 && t.Flags&features.Unattended == 0 {
 		m.totals.Add(fresh)
@@ -139,6 +164,14 @@ func (m *memory) foldTotals(t *features.Trace, now *features.Moment, do deeds, f
 		m.totals.Fail(t, now)
 	}
 	m.totalsLock.Unlock()
+}
+
+// foldEvent notes an event of a user or a client.
+func (m *memory) foldEvent(k features.Key, e signals.EventType, ms int64) {
+	now := features.MomentOf(ms)
+	sh, a := take[features.Account](m, accounts, k)
+	a.Event(e, &now)
+	sh.Unlock()
 }
 
 // countValue counts a success with a value and returns 1 if it was the first.

@@ -37,6 +37,7 @@ func (s *Store) Freeze() *Image {
 	for i := range m.shards {
 		sh := &m.shards[i]
 		sh.Lock()
+		sh.pending = true
 		for k := range sh.tables {
 			sh.tables[k].pending = true
 		}
@@ -52,6 +53,7 @@ func (i *Image) Close() {
 	for n := range i.m.shards {
 		sh := &i.m.shards[n]
 		sh.Lock()
+		sh.pending = false
 		for k := range sh.tables {
 			sh.tables[k].letGo()
 		}
@@ -96,7 +98,7 @@ func (t *table) pastRecord(e uint64) unsafe.Pointer {
 // length, key and bytes; the sums, and the CRC-32C of all before. Records are
 // written as they lie in memory: an image is one node's own, and one of another
 // build or machine is refused by its layout mark.
-const magic = "WARYHIST\x02"
+const magic = "WARYHIST\x03"
 
 // Write writes the image. It can be written once.
 func (i *Image) Write(w io.Writer) error {
@@ -168,22 +170,11 @@ const recordHead = 4 + 1 + 2
 
 func (t *table) appendRecord(b []byte, slot int, e uint64, kind int) []byte {
 	r := t.pastRecord(e)
-	n := sizes[kind]
-	if kind == users {
-		n = (*features.User)(unsafe.Add(r, keyBytes)).Size()
-	}
+	n := bytesInUse(kind, unsafe.Add(r, keyBytes))
 	b = binary.LittleEndian.AppendUint32(b, uint32(slot))
 	b = append(b, byte(e&recencyMask/recencyUnit))
 	b = binary.LittleEndian.AppendUint16(b, uint16(n))
 	return append(b, unsafe.Slice((*byte)(r), keyBytes+n)...)
-}
-
-// sizes are those of records after their key; a user's varies.
-var sizes = [kinds]int{
-	shared:  int(unsafe.Sizeof(features.Shared{})),
-	clients: int(unsafe.Sizeof(features.Party{})),
-	pairs:   int(unsafe.Sizeof(features.Pair{})),
-	values:  4,
 }
 
 // Snapshot writes the whole state as it is now. What is folded meanwhile may be

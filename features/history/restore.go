@@ -75,22 +75,22 @@ func (t *table) read(r io.Reader, shard, kind int) error {
 		}
 	}
 	var buf [recordHead + keyBytes]byte
-	var payload features.User // the longest
+	var p payload
 	for range le.Uint32(head[4:]) {
 		if err := read(r, buf[:]); err != nil {
 			return err
 		}
 		slot, recency, n := t.lo+int(le.Uint32(buf[:])), buf[4], int(le.Uint16(buf[5:]))
 		k := features.Key(le.Uint64(buf[recordHead:]))
-		if k>>56 != features.Key(shard) || k == 0 || recency > usedAgain/recencyUnit || kind != users && n != sizes[kind] || n > len(bytesOf(&payload)) {
+		if k>>56 != features.Key(shard) || k == 0 || recency > usedAgain/recencyUnit || n > len(bytesOf(&p)) {
 			return fmt.Errorf("%w: a record is impossible", ErrDamaged)
 		}
-		clear(bytesOf(&payload))
-		if err := read(r, bytesOf(&payload)[:n]); err != nil {
+		clear(bytesOf(&p))
+		if err := read(r, bytesOf(&p)[:n]); err != nil {
 			return err
 		}
-		if kind == users && (!payload.Valid() || payload.Size() != n) {
-			return fmt.Errorf("%w: a user is impossible", ErrDamaged)
+		if !p.valid(kind) || n != bytesInUse(kind, unsafe.Pointer(&p)) {
+			return fmt.Errorf("%w: a record is impossible", ErrDamaged)
 		}
 		if !same {
 			slot, _ = t.take(k)
@@ -99,9 +99,26 @@ func (t *table) read(r io.Reader, shard, kind int) error {
 		} else {
 			t.add(slot, k, t.of.classFor(n), uint64(recency)*recencyUnit)
 		}
-		copy(unsafe.Slice((*byte)(t.fit(slot, n)), n), bytesOf(&payload))
+		copy(unsafe.Slice((*byte)(t.fit(slot, n)), n), bytesOf(&p))
 	}
 	return nil
+}
+
+// payload has room for the longest record, without its key.
+type payload struct {
+	features.Party
+	features.Members
+}
+
+// valid reports whether a record of a kind is such as folds make.
+func (p *payload) valid(kind int) bool {
+	switch r := unsafe.Pointer(p); kind {
+	case users:
+		return (*features.User)(r).Valid()
+	case shared, clients:
+		return membersOf(kind, r).Valid((*features.Shared)(r))
+	}
+	return true
 }
 
 func read(r io.Reader, b []byte) error {
@@ -118,7 +135,7 @@ func layout() [sha256.Size]byte {
 	h := sha256.New()
 	one := uint16(1)
 	h.Write(bytesOf(&one))
-	for _, v := range [...]any{features.User{}, features.Shared{}, features.Party{}, features.Pair{}, features.Totals{}} {
+	for _, v := range [...]any{features.User{}, features.Shared{}, features.Members{}, features.Party{}, features.Pair{}, features.Account{}, features.Totals{}} {
 		describe(h, reflect.TypeOf(v))
 	}
 	return [sha256.Size]byte(h.Sum(nil))

@@ -3,7 +3,6 @@
 package history
 
 import (
-	"io"
 	"os"
 	"runtime"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/signals"
@@ -74,84 +74,132 @@ func world(entities int, fold func(*features.Trace)) (people int) {
 }
 
 // BenchmarkScale is one login at random among many: recalled, and folded as an
-// attempt and a success. The peers are maps of pointers to the same records under
-// one lock, and the floor: as many independent reads of random lines of as much
-// memory. Times are of the processor.
+// attempt and a success. Times are of the processor.
 func BenchmarkScale(b *testing.B) {
 	entities := scale(b)
-	b.Run("store", func(b *testing.B) {
-		s := New(Options{MaxEntities: 2 * entities})
-		people := world(entities, func(t *features.Trace) { s.Touch(t); s.AttemptSucceed(t) })
-		var p features.Profile
-		logins(b, people, func(t *features.Trace) { s.Recall(&p, t); s.AttemptSucceed(t) })
-		st := s.Len()
-		n := st.Users + st.Shared + st.Pairs + st.Values
-		b.ReportMetric(float64(n), "entities")
-		b.ReportMetric(float64(st.Bytes)/float64(n), "B/entity")
-		forced(b)
-		before := time.Now()
-		image := s.Freeze()
-		b.ReportMetric(time.Since(before).Seconds()*1000, "ms-freeze")
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		used := processor()
-		if err := image.Write(io.Discard); err != nil {
-			b.Fatal(err)
-		}
-		image.Close()
-		b.ReportMetric((processor() - used).Seconds(), "s-snapshot")
-		runtime.KeepAlive(s)
-	})
-	b.Run("pointers", func(b *testing.B) { peer(b, entities, func(_ string, k features.Key) features.Key { return k }) })
-	b.Run("pointers by name", func(b *testing.B) { peer(b, entities, name) })
-	b.Run("floor", func(b *testing.B) {
-		slab := &slab{}
-		slab.reserve(newMemory(&[kinds]int{4, 4, 4, 4, 4}), 256, entities)
-		var zeros [256]byte
-		for i := range uint32(entities) {
-			slab.take()
-			copy(slabBytes(slab, i), zeros[:])
-		}
-		sum := uint64(0)
-		logins(b, entities/5, func(t *features.Trace) {
-			for _, k := range [...]features.Key{t.User, t.Address, t.Subnet, t.ASN, t.Device, t.Fingerprint, t.Client, t.UserClient, t.UserAddress, t.Country, t.Agent, t.Browser, t.OS, t.Class} {
-				sum += uint64(slabBytes(slab, uint32(uint64(k)%uint64(entities)))[0])
-			}
-		})
-		if sum != 0 {
-			b.Error("memory was not zero")
-		}
-	})
+	s := New(Options{MaxEntities: 2 * entities})
+	people := world(entities, func(t *features.Trace) { s.Touch(t); s.AttemptSucceed(t) })
+	var p features.Profile
+	logins(b, people, way{"store", func(t *features.Trace) { s.Recall(&p, t); s.AttemptSucceed(t) }})
+	st := s.Len()
+	n := st.Users + st.Shared + st.Pairs + st.Accounts + st.Values
+	b.ReportMetric(float64(n), "entities")
+	b.ReportMetric(float64(st.Bytes)/float64(n), "B/entity")
+	forced(b)
+	before := time.Now()
+	image := s.Freeze()
+	b.ReportMetric(time.Since(before).Seconds()*1000, "ms-freeze")
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	used, size := processor(), counter(0)
+	if err := image.Write(&size); err != nil {
+		b.Fatal(err)
+	}
+	image.Close()
+	b.ReportMetric((processor() - used).Seconds(), "s-snapshot")
+	b.ReportMetric(float64(size)/1e9, "GB-snapshot")
+	runtime.KeepAlive(s)
 }
 
-// logins runs f for logins of random people and reports processor time: the median
-// of batches, and that of undisturbed ones.
-func logins(b *testing.B, people int, f func(*features.Trace)) {
+// counter counts what is written.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// BenchmarkBeside holds the store beside its peers, in turn, so that what else the
+// machine does meets all alike: a map of pointers to the same records under one lock,
+// and the floor, as many independent reads of random lines of as much memory. Of 10
+// million entities it takes 12 GB.
+func BenchmarkBeside(b *testing.B) {
+	entities := scale(b)
+	s := New(Options{MaxEntities: 2 * entities})
+	people := world(entities, func(t *features.Trace) { s.Touch(t); s.AttemptSucceed(t) })
+	peer := newPointers(func(_ string, k features.Key) features.Key { return k })
+	world(entities, peer.fold)
+	floor := &slab{}
+	floor.reserve(newMemory(&[kinds]int{4, 4, 4, 4, 4, 4}), 256, entities)
+	for i := range uint32(entities) {
+		floor.take()
+		slabBytes(floor, i)[0] = 1
+	}
+	var p features.Profile
+	sum := uint64(0)
+	all := logins(b, people,
+		way{"store", func(t *features.Trace) { s.Recall(&p, t); s.AttemptSucceed(t) }},
+		way{"pointers", func(t *features.Trace) { peer.recall(&p, t); peer.fold(t) }},
+		way{"floor", func(t *features.Trace) {
+			for _, k := range [...]features.Key{t.User, t.Address, t.Subnet, t.ASN, t.Device, t.Fingerprint, t.Client, t.UserClient, t.UserAddress, t.Country, t.Agent, t.Browser, t.OS, t.Class} {
+				sum += uint64(slabBytes(floor, uint32(uint64(k)%uint64(entities)))[0])
+			}
+		}})
+	if sum == 0 {
+		b.Error("nothing was read")
+	}
+	b.ReportMetric(all[1]/all[0], "pointers/store")
+	b.ReportMetric(all[0]/all[2], "store/floor")
+	runtime.KeepAlive(s)
+}
+
+// BenchmarkPointers is the collector's view of the peer, and the peer by name, as one
+// would write it first.
+func BenchmarkPointers(b *testing.B) {
+	b.Run("keys", func(b *testing.B) { alone(b, func(_ string, k features.Key) features.Key { return k }) })
+	b.Run("names", func(b *testing.B) { alone(b, name) })
+}
+
+func alone[K comparable](b *testing.B, key func(string, features.Key) K) {
+	s := newPointers(key)
+	people := world(scale(b), s.fold)
+	var p features.Profile
+	logins(b, people, way{"pointers", func(t *features.Trace) { s.recall(&p, t); s.fold(t) }})
+	forced(b)
+	runtime.KeepAlive(s)
+}
+
+// way is one way of keeping state.
+type way struct {
+	name  string
+	login func(*features.Trace)
+}
+
+// logins runs logins of random people through every way in turn and returns the
+// median processor time of each, over batches.
+func logins(b *testing.B, people int, ways ...way) []float64 {
 	const batch = 1000 // traces are made outside the time
 	ts := make([]features.Trace, batch)
-	var each []float64
+	each := make([][]float64, len(ways))
 	done, x := 0, uint64(88172645463325252)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for b.Loop() {
 		if done%batch == 0 {
-			for i := range ts {
-				x ^= x << 13
-				x ^= x >> 7
-				x ^= x << 17
-				login(&ts[i], int(x%uint64(people)), people, 3+int(x>>40%4))
+			for w := range ways {
+				for i := range ts {
+					x ^= x << 13
+					x ^= x >> 7
+					x ^= x << 17
+					login(&ts[i], int(x%uint64(people)), people, 3+int(x>>40%4))
+				}
+				before := processor()
+				for i := range ts {
+					ways[w].login(&ts[i])
+				}
+				each[w] = append(each[w], float64((processor()-before).Nanoseconds())/batch)
 			}
-			before := processor()
-			for i := range ts {
-				f(&ts[i])
-			}
-			each = append(each, float64((processor()-before).Nanoseconds())/batch)
 		}
 		done++
 	}
-	slices.Sort(each)
-	b.ReportMetric(each[len(each)/2], "cpu-ns/login")
-	b.ReportMetric(each[len(each)/10], "cpu-ns/login-p10")
+	medians := make([]float64, len(ways))
+	for w := range ways {
+		slices.Sort(each[w])
+		medians[w] = each[w][len(each[w])/2]
+		b.ReportMetric(medians[w], "cpu-ns/"+ways[w].name)
+		b.ReportMetric(each[w][len(each[w])/10], "cpu-ns/"+ways[w].name+"-p10")
+	}
+	return medians
 }
 
 // forced reports how long a collection lasts, the best of three.
@@ -172,46 +220,97 @@ func name(kind string, k features.Key) string {
 	return string(strconv.AppendUint(append(b[:0], kind...), uint64(k), 36))
 }
 
-func peer[K comparable](b *testing.B, entities int, key func(string, features.Key) K) {
-	s := &pointers[K]{key: key, users: map[K]*features.User{}, shared: map[K]*features.Shared{}, clients: map[K]*features.Party{},
-		pairs: map[K]*features.Pair{}, values: map[K]*uint32{}}
-	people := world(entities, s.fold)
-	var p features.Profile
-	logins(b, people, func(t *features.Trace) { s.recall(&p, t); s.fold(t) })
-	forced(b)
-	runtime.KeepAlive(s)
+func newPointers[K comparable](key func(string, features.Key) K) *pointers[K] {
+	return &pointers[K]{key: key, users: map[K]*features.User{}, shared: map[K]room[crowd]{}, clients: map[K]room[party]{},
+		pairs: map[K]*features.Pair{}, accounts: map[K]*features.Account{}, values: map[K]*uint32{}}
+}
+
+// crowd and party are a shared entity and a client with their members inline. One
+// is made with room for few, and made anew when it may need all.
+type (
+	crowd struct {
+		features.Shared
+		features.Members
+	}
+	party struct {
+		features.Party
+		features.Members
+	}
+	fewCrowd struct {
+		features.Shared
+		_ [features.ListedBytes / 4]uint32
+	}
+	fewParty struct {
+		features.Party
+		_ [features.ListedBytes / 8]uint64
+	}
+)
+
+// room is a pointer to a whole record, or to the beginning of one.
+type room[T any] struct {
+	of    *T
+	whole bool
+}
+
+// roomy returns the record of a key: Few of it, or whole once it is crowded.
+func roomy[Few any, K comparable, T any](in map[K]room[T], k K, crowded func(*T) bool) *T {
+	r := in[k]
+	switch {
+	case r.of == nil:
+		r.of = (*T)(unsafe.Pointer(new(Few)))
+		in[k] = r
+	case !r.whole && crowded(r.of):
+		whole := new(T)
+		*(*Few)(unsafe.Pointer(whole)) = *(*Few)(unsafe.Pointer(r.of))
+		r = room[T]{whole, true}
+		in[k] = r
+	}
+	return r.of
 }
 
 // pointers is the memory one would write first.
 type pointers[K comparable] struct {
-	mu      sync.RWMutex
-	key     func(string, features.Key) K
-	users   map[K]*features.User
-	shared  map[K]*features.Shared
-	clients map[K]*features.Party
-	pairs   map[K]*features.Pair
-	values  map[K]*uint32
-	totals  features.Totals
+	mu       sync.RWMutex
+	key      func(string, features.Key) K
+	users    map[K]*features.User
+	shared   map[K]room[crowd]
+	clients  map[K]room[party]
+	pairs    map[K]*features.Pair
+	accounts map[K]*features.Account
+	values   map[K]*uint32
+	totals   features.Totals
 }
 
 func (s *pointers[K]) recall(p *features.Profile, t *features.Trace) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	get(&p.User, s.users, s.key("user:", t.User))
-	get(&p.Address, s.shared, s.key("address:", t.Address))
-	get(&p.Subnet, s.shared, s.key("subnet:", t.Subnet))
-	get(&p.ASN, s.shared, s.key("asn:", t.ASN))
-	get(&p.Device, s.shared, s.key("device:", t.Device))
-	get(&p.Print, s.shared, s.key("print:", t.Fingerprint))
-	get(&p.Client, s.clients, s.key("client:", t.Client))
+	s.head(&p.Address, s.key("address:", t.Address))
+	s.head(&p.Subnet, s.key("subnet:", t.Subnet))
+	s.head(&p.ASN, s.key("asn:", t.ASN))
+	s.head(&p.Device, s.key("device:", t.Device))
+	s.head(&p.Print, s.key("print:", t.Fingerprint))
+	if c := s.clients[s.key("client:", t.Client)]; c.of != nil {
+		p.Client = c.of.Party
+	}
 	get(&p.Pair, s.pairs, s.key("pair:", t.UserClient))
 	get(&p.Here, s.pairs, s.key("pair:", t.UserAddress))
+	get(&p.Account, s.accounts, s.key("account:", t.User))
+	get(&p.Registration, s.accounts, s.key("account:", t.Client))
 	get(&p.Country, s.values, s.key("value:", t.Country))
 	get(&p.Agent, s.values, s.key("value:", t.Agent))
 	get(&p.Browser, s.values, s.key("value:", t.Browser))
 	get(&p.OS, s.values, s.key("value:", t.OS))
 	get(&p.Class, s.values, s.key("value:", t.Class))
 	p.Totals = s.totals
+}
+
+func (s *pointers[K]) head(to *features.Shared, k K) {
+	if r := s.shared[k]; r.of != nil {
+		*to = r.of.Shared
+	} else {
+		*to = features.Shared{}
+	}
 }
 
 func get[K comparable, T any](to *T, from map[K]*T, k K) {
@@ -247,15 +346,18 @@ func (s *pointers[K]) fold(t *features.Trace) {
 		}
 	}
 	for i, k := range sharedKeys(t) {
-		r := made(s.shared, s.key([...]string{"address:", "asn:", "subnet:", "device:", "print:"}[i], k))
-		r.Attempt(t, &m)
+		if k == 0 {
+			continue
+		}
+		r := roomy[fewCrowd](s.shared, s.key([...]string{"address:", "asn:", "subnet:", "device:", "print:", "payee:"}[i], k), (*crowd).Crowded)
+		r.Attempt(t, &m, &r.Members)
 		r.Succeed(t, &m)
 	}
-	c := made(s.clients, s.key("client:", t.Client))
-	c.Attempt(t, &m, false)
+	c := roomy[fewParty](s.clients, s.key("client:", t.Client), (*party).Crowded)
+	c.Attempt(t, &m, 0, &c.Members)
 	c.Succeed(t, &m)
 	for _, k := range [...]features.Key{t.Country, t.Agent, t.Browser, t.OS, t.Class} {
 		*made(s.values, s.key("value:", k))++
 	}
-	s.totals.Attempt(t, &m)
+	s.totals.Attempt(t, &m, 0)
 }

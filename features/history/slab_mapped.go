@@ -27,7 +27,7 @@ func (s *slab) reserve(owner *memory, bytes, records int) {
 }
 
 // slack lets a pointer to the longest record lie anywhere.
-const slack = 1024
+const slack = 2048
 
 func (s *slab) at(i uint32) unsafe.Pointer { return unsafe.Add(s.base, uintptr(i)*uintptr(s.bytes)) }
 

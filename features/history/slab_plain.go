@@ -24,7 +24,7 @@ func (s *slab) reserve(_ *memory, bytes, records int) {
 }
 
 // slack lets a pointer to the longest record lie anywhere.
-const slack = 1024
+const slack = 2048
 
 func (s *slab) at(i uint32) unsafe.Pointer {
 	return unsafe.Add(unsafe.Pointer(s.chunks[i/chunk].Load()), uintptr(i%chunk)*uintptr(s.bytes))

@@ -24,13 +24,14 @@ import (
 	"unsafe"
 
 	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/signals"
 )
 
 // Options bound a Store.
 type Options struct {
 	// MaxEntities is how many records are kept, about, over all kinds; 0 is a
-	// million. Of 200, users may hold 50, shared entities 78, clients 2, pairs 60
-	// and values 10, so that a flood of addresses cannot push out users. A million,
+	// million. Of 200, users may hold 50, shared entities 78, clients 2, pairs 56,
+	// accounts 4 and values 10, so that a flood of addresses cannot push out users. A million,
 	// full, is about 300 MB.
 	MaxEntities int
 }
@@ -46,12 +47,13 @@ const (
 	shared
 	clients
 	pairs
+	accounts // what events told of users and clients
 	values
 	kinds
 )
 
 // Of 200 records, how many may be of a kind.
-var parts = [kinds]int{users: 50, shared: 78, clients: 2, pairs: 60, values: 10}
+var parts = [kinds]int{users: 50, shared: 78, clients: 2, pairs: 56, accounts: 4, values: 10}
 
 // Store is the memory of one node. All methods are safe for concurrent use; each
 // holds at most one lock at a time. Who folds attempts of one user at once
@@ -88,9 +90,12 @@ func (s *Store) Recall(p *features.Profile, t *features.Trace) {
 	copyOf(m, shared, &p.ASN, t.ASN)
 	copyOf(m, shared, &p.Device, t.Device)
 	copyOf(m, shared, &p.Print, t.Fingerprint)
+	copyOf(m, shared, &p.Payee, t.Payee)
 	copyOf(m, clients, &p.Client, t.Client)
 	copyOf(m, pairs, &p.Pair, t.UserClient)
 	copyOf(m, pairs, &p.Here, t.UserAddress)
+	copyOf(m, accounts, &p.Account, t.User)
+	copyOf(m, accounts, &p.Registration, t.Client)
 	copyOf(m, values, &p.Country, t.Country)
 	copyOf(m, values, &p.Agent, t.Agent)
 	copyOf(m, values, &p.Browser, t.Browser)
@@ -125,6 +130,14 @@ func (s *Store) AttemptSucceed(t *features.Trace) { s.memory.Load().fold(t, atte
 // failed, or a challenge.
 func (s *Store) Fail(t *features.Trace) { s.memory.Load().fold(t, failure) }
 
+// Event folds an event of a user or a client, at a time in Unix milliseconds. In
+// whatever order events come, they make the same state.
+func (s *Store) Event(of features.Key, e signals.EventType, ms int64) {
+	if of != 0 && features.Tells(e) {
+		s.memory.Load().foldEvent(of, e, ms)
+	}
+}
+
 // Touch asks memory for the records of a trace that will be folded soon without
 // having been recalled.
 func (s *Store) Touch(t *features.Trace) { s.memory.Load().touch(t) }
@@ -134,14 +147,15 @@ func (s *Store) Touch(t *features.Trace) { s.memory.Load().touch(t) }
 func (s *Store) Erase(user features.Key) {
 	sh := s.memory.Load().lock(user)
 	sh.tables[users].drop(user)
+	sh.tables[accounts].drop(user)
 	sh.Unlock()
 }
 
 // Stats say how full a Store is.
 type Stats struct {
-	Users, Shared, Pairs, Values int    // clients are counted as shared
-	Evicted                      uint64 // records, since the start
-	Bytes                        int64  // of records, taken or freed, and of their index
+	Users, Shared, Pairs, Accounts, Values int    // clients are counted as shared
+	Evicted                                uint64 // records, since the start
+	Bytes                                  int64  // of records, taken or freed, and of their index
 }
 
 // Len counts the records.
@@ -154,6 +168,7 @@ func (s *Store) Len() Stats {
 		st.Users += sh.tables[users].n
 		st.Shared += sh.tables[shared].n + sh.tables[clients].n
 		st.Pairs += sh.tables[pairs].n
+		st.Accounts += sh.tables[accounts].n
 		st.Values += sh.tables[values].n
 		sh.Unlock()
 	}

@@ -29,6 +29,10 @@ func trace(n, m int) features.Trace {
 		Result: signals.Success, Outcome: features.Allowed,
 	}
 	t.UserClient, t.UserAddress = hasher.Pair(t.User, t.Client), hasher.Pair(t.User, t.Address)
+	if n%2 == 0 { // who types, on one class of device or more
+		t.Rhythm = features.Rhythm{Mark: uint32(m + 1), Pace: 5, Class: signals.DeviceClass(m % 3)}
+		t.Rhythm.At.Table, t.Rhythm.At.At[m%32] = 1, int8(n)
+	}
 	return t
 }
 
@@ -54,17 +58,19 @@ func TestStoreRecalls(t *testing.T) {
 
 	var want features.Profile
 	at, at1, at2 := features.MomentOf(tr.Time), features.MomentOf(failed.Time), features.MomentOf(stranger.Time)
-	want.Client.Attempt(&tr, &at, true)
+	var c features.Members
+	want.Client.Attempt(&tr, &at, features.Newcomer, &c)
 	want.Client.Succeed(&tr, &at)
-	want.Client.Attempt(&failed, &at1, false)
+	want.Client.Attempt(&failed, &at1, 0, &c)
 	for _, r := range []*features.Shared{&want.Subnet, &want.ASN, &want.Device, &want.Print, &want.Address} {
-		r.Attempt(&tr, &at)
+		c = features.Members{}
+		r.Attempt(&tr, &at, &c)
 		r.Succeed(&tr, &at)
-		r.Attempt(&failed, &at1)
+		r.Attempt(&failed, &at1, &c)
 	}
-	want.Address.Attempt(&stranger, &at2)
+	want.Address.Attempt(&stranger, &at2, &c) // the last of those above
 	want.Address.Succeed(&stranger, &at2)
-	want.Address.Fail(&stranger, &at2)
+	want.Address.Fail(&stranger, &at2, &c)
 	want.User.Attempt(&tr, &at)
 	want.User.Succeed(&tr, &at)
 	want.User.Attempt(&failed, &at1)
@@ -74,9 +80,9 @@ func TestStoreRecalls(t *testing.T) {
 		r.Attempt(&failed, &at1)
 	}
 	want.Country, want.Agent, want.Browser, want.OS, want.Class = 1, 1, 1, 1, 1
-	want.Totals.Attempt(&tr, &at)
-	want.Totals.Attempt(&failed, &at1)
-	want.Totals.Attempt(&stranger, &at2)
+	want.Totals.Attempt(&tr, &at, features.Newcomer)
+	want.Totals.Attempt(&failed, &at1, 0)
+	want.Totals.Attempt(&stranger, &at2, features.Newcomer)
 	want.Totals.Fail(&stranger, &at2)
 	want.Totals.Add(&features.Totals{Successes: 2, Users: 2, Addresses: 1, ASNs: 2, Countries: 2, Agents: 2, Browsers: 2, Systems: 2, Classes: 2})
 	got := recall(s, &tr)

@@ -90,9 +90,9 @@ func (k *kind) find(key features.Key) (slot int, record unsafe.Pointer) {
 	}
 }
 
-// peek returns where a record may lie and over how many cache lines, without the
-// lock and without looking at it.
-func (k *kind) peek(key features.Key) (record unsafe.Pointer, lines int) {
+// peek returns where a record may lie and of what class it is, without the lock and
+// without looking at it.
+func (k *kind) peek(key features.Key) (record unsafe.Pointer, class int) {
 	slot := k.home(key)
 	for range 8 { // one cache line
 		e := atomic.LoadUint64(&k.index[slot])
@@ -100,7 +100,7 @@ func (k *kind) peek(key features.Key) (record unsafe.Pointer, lines int) {
 			return nil, 0
 		}
 		if uint32(e>>32) == uint32(key) {
-			return k.record(e), (k.slabs[classOf(e)].bytes + 63) / 64
+			return k.record(e), classOf(e)
 		}
 		slot = k.after(slot, key)
 	}
@@ -187,6 +187,9 @@ func (k *kind) classFor(size int) int {
 	}
 	return class
 }
+
+// room returns how many bytes the record of a slot has after its key.
+func (k *kind) room(slot int) int { return k.slabs[classOf(k.index[slot])].bytes - keyBytes }
 
 func (t *table) evict() {
 	t.keepIndex()

@@ -1,7 +1,9 @@
 package typing
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -30,6 +32,16 @@ type Table struct {
 // ID tells tables apart: 16 bits of a checksum of the content, never 0. Profiles
 // that were learnt with another table start again.
 func (t *Table) ID() uint16 { return t.id }
+
+// checksum returns the CRC-32C of b.
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+
+// Digest returns "sha256:<hex>" of the encoded table.
+func (t *Table) Digest() string {
+	b, _ := t.AppendBinary(nil)
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
 
 // Embed projects s to e. A missing field (NaN) counts as the population's mean.
 func (t *Table) Embed(e *Embedding, s *Summary) {
@@ -74,8 +86,6 @@ const (
 	TableBytes = tableHead + tableBody + crc32.Size
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // AppendBinary appends the table in TableBytes bytes. The error is always nil.
 func (t *Table) AppendBinary(b []byte) ([]byte, error) {
 	le, start := binary.LittleEndian, len(b)
@@ -84,7 +94,7 @@ func (t *Table) AppendBinary(b []byte) ([]byte, error) {
 	b = le.AppendUint32(b, uint32(t.Attempts))
 	b = le.AppendUint64(b, uint64(t.Created.Unix()))
 	b = t.appendBody(b)
-	return le.AppendUint32(b, crc32.Checksum(b[start:], castagnoli)), nil
+	return le.AppendUint32(b, checksum(b[start:])), nil
 }
 
 func (t *Table) appendBody(b []byte) []byte {
@@ -115,7 +125,7 @@ func (t *Table) numbers() (all []*float32) {
 
 // name gives the table its ID.
 func (t *Table) name() {
-	sum := crc32.Checksum(t.appendBody(nil), castagnoli)
+	sum := checksum(t.appendBody(nil))
 	t.id = uint16(sum%math.MaxUint16) + 1
 }
 
@@ -134,7 +144,7 @@ func Parse(b []byte) (*Table, error) {
 		return nil, fmt.Errorf("%w: version %d is unknown", ErrTable, b[len(tableMagic)-1])
 	case len(b) != TableBytes:
 		return nil, fmt.Errorf("%w: %d bytes, want %d", ErrTable, len(b), TableBytes)
-	case le.Uint32(b[TableBytes-crc32.Size:]) != crc32.Checksum(b[:TableBytes-crc32.Size], castagnoli):
+	case le.Uint32(b[TableBytes-crc32.Size:]) != checksum(b[:TableBytes-crc32.Size]):
 		return nil, fmt.Errorf("%w: its checksum is wrong", ErrTable)
 	}
 	t := &Table{}

@@ -181,7 +181,7 @@ func TestTableCodec(t *testing.T) {
 // sealed gives changed bytes a checksum that fits.
 func sealed(b []byte) []byte {
 	n := len(b) - crc32.Size
-	binary.LittleEndian.PutUint32(b[n:], crc32.Checksum(b[:n], castagnoli))
+	binary.LittleEndian.PutUint32(b[n:], checksum(b[:n]))
 	return b
 }
 
@@ -279,5 +279,33 @@ func TestTrainRefuses(t *testing.T) {
 		if !(math.Abs(float64(*x)) <= largest) {
 			t.Fatalf("a table of passwords holds %v", *x)
 		}
+	}
+}
+
+// TestJudge agrees with the trial of the tests, which was written apart; and where
+// accounts are shuffled it finds nothing.
+func TestJudge(t *testing.T) {
+	all := summaries(invented(120, 15), 0)
+	table := learnt(t, all[:60])
+	got, want := Judge(table, all[60:]), judged(7, profiles(table), all[60:], all[60:])
+	if got.Accounts != 60 || got.Genuine != 60*8 || got.Others != 60*59*8 {
+		t.Errorf("%+v", got)
+	}
+	if math.Abs(got.Equal-want.one) > 0.01 || got.AtOne < 0.95 {
+		t.Errorf("judged %+v, the trial says %v", got, want)
+	}
+	if mixed := Judge(table, shuffled(all[60:])); math.Abs(mixed.Equal-0.5) > 0.05 {
+		t.Errorf("of shuffled accounts %+v", mixed)
+	}
+	// By hand: 1 % of 200 others' scores are the best two; two of four genuine are above the third best.
+	others := make([]float32, 200)
+	for i := range others {
+		others[i] = float32(i)
+	}
+	if r := rated(4, []float32{0.5, 197, 197.5, 300}, others); r.AtOne != 0.5 {
+		t.Errorf("%v of the genuine are above, want 0.5", r.AtOne)
+	}
+	if r := Judge(table, all[60:61]); r != (Rates{}) {
+		t.Errorf("one account is judged: %+v", r)
 	}
 }

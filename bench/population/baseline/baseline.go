@@ -5,7 +5,7 @@
 // people, judges on yet others, other campaigns and later days, and prints the
 // verdict; [Write] writes the model's folder. The same recipe makes the same
 // bytes. [Recipe.Export] writes the rows for those who train elsewhere, and
-// [Recipe.Judge] judges any model on the same rows.
+// [Recipe.Evaluate] judges any model on the same rows.
 package baseline
 
 import (
@@ -50,13 +50,15 @@ type Recipe struct {
 const (
 	Simulating     = "simulating"
 	SimulatingReal = "simulating real addresses"
+	Studying       = "simulating the study"
 	Growing        = "growing"
+	Fitting        = "fitting peers"
 )
 
 // DefaultParams grow the model that ships.
 func DefaultParams() train.Params {
 	return train.Params{
-		Trees: 120, Leaves: 31, LearningRate: 0.12, MinLeafRows: 100, FeatureFraction: 0.5, BaggingFraction: 0.8,
+		Trees: 300, Leaves: 31, LearningRate: 0.1, MinLeafRows: 100, FeatureFraction: 0.5, BaggingFraction: 0.8,
 		L2: 5, MaxBin: 63, PositiveWeight: 1, EarlyStopping: 30, Seed: 1,
 	}
 }
@@ -108,31 +110,20 @@ func (c *Recipe) Make(ctx context.Context, w io.Writer) (text []byte, card model
 	if err != nil {
 		return nil, card, err
 	}
-	if card.Reliability, err = reliability(m, k.judging); err != nil {
+	card.Ordinary, card.Missing = models.Medians(honest(k.calibrating)), train.MissingShares(honest(k.calibrating))
+	if card.Gain, err = train.GainShares(text); err != nil {
 		return nil, card, err
 	}
-	printReliability(w, card.Reliability)
-	card.Ordinary = models.Medians(honest(k.calibrating))
-	card.Metrics, err = judge(w, m, k.judging)
-	card.Notes = c.notes(&card)
-	return text, card, err
-}
-
-// Judge prints how a model does on the rows that Make judges on.
-func (c *Recipe) Judge(ctx context.Context, w io.Writer, m *models.Model) (metrics map[string]float64, err error) {
-	k := rows{only: judging}
-	if err := c.collect(ctx, &k); err != nil {
-		return nil, err
-	}
-	if err := c.collectReal(ctx, &k); err != nil {
-		return nil, err
-	}
-	r, err := reliability(m, k.judging)
+	report, err := k.set(m).Judge()
 	if err != nil {
-		return nil, err
+		return nil, card, err
 	}
-	printReliability(w, r)
-	return judge(w, m, k.judging)
+	if report.Study, err = c.Study(ctx, m); err != nil {
+		return nil, card, err
+	}
+	card.Reliability, card.Metrics = report.Reliability, report.Metrics()
+	card.Notes = c.notes(&card)
+	return text, card, report.Print(w)
 }
 
 // Export writes the rows of every slice to table as Parquet (train.Table), in
@@ -244,15 +235,9 @@ func calibrate(text []byte, card *models.Card, samples []sample) error {
 	if err != nil {
 		return err
 	}
-	var p models.Prediction
 	var raw []float64
 	var labels, weights []float32
-	for i := range samples {
-		s := &samples[i]
-		if !s.Judged() {
-			continue
-		}
-		m.Predict(&p, &s.Vector)
+	for s, p := range predictions(m, judged(samples)) {
 		y, w := s.label(calibrating)
 		raw, labels, weights = append(raw, p.Raw), append(labels, y), append(weights, w)
 	}

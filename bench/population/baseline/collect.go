@@ -50,7 +50,7 @@ var real = setting{"real address space, city and ASN files", 12_000, 75, "GB", u
 // shares kept of honest rows and of failed guesses, by part. What ends training
 // is drawn as training is, so that its loss is of the same mixture.
 var (
-	honestKept = [parts]float64{training: 0.12, stopping: 0.12, calibrating: 0.6, judging: 0.3}
+	honestKept = [parts]float64{training: 0.3, stopping: 0.3, calibrating: 0.6, judging: 0.3}
 	failedKept = [parts]float64{training: 0.15, stopping: 0.15, calibrating: 0.05, judging: 0.05}
 )
 
@@ -82,18 +82,23 @@ func (c *Recipe) collectReal(ctx context.Context, k *rows) error {
 		slog.Warn("not judged on real address space", "because", err)
 		return nil
 	}
-	world, err := population.OpenWorld(files, c.Seed)
+	truth := filepath.Join(c.Geo, "truth.mmdb")
+	if _, err := os.Stat(truth); err != nil {
+		slog.Warn("where people are is drawn, not another database's", "because", err)
+		truth = ""
+	}
+	world, err := population.OpenWorld(files, truth, c.Seed)
 	if err != nil {
 		return err
 	}
-	only := rows{only: judging}
+	only := rows{only: []part{judging}, loot: k.loot}
 	told := func(days int) { c.progress(SimulatingReal, days, c.users(real)*real.days) }
 	if err := c.run(ctx, real, len(settings), world, &only, told); err != nil {
 		return err
 	}
 	c.progress("", 0, 0)
 	slog.Info("simulated", "setting", real.name, "judging", only.slices[judging].Rows)
-	k.judging = append(k.judging, only.judging...)
+	k.judging, k.loot = append(k.judging, only.judging...), only.loot
 	return nil
 }
 

@@ -21,6 +21,14 @@ import (
 	"github.com/waryauth/wary/models/train"
 )
 
+// quiet keeps a test's log lines to itself.
+func quiet(t *testing.T) {
+	t.Helper()
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { slog.SetDefault(before) })
+}
+
 // recipe makes a model in a few seconds, or the test is skipped.
 func recipe(t *testing.T) *Recipe {
 	t.Helper()
@@ -31,9 +39,7 @@ func recipe(t *testing.T) *Recipe {
 	if _, err := os.Stat(library); err != nil {
 		t.Skipf("without LightGBM no model can be made: %v", err)
 	}
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.DiscardHandler))
-	t.Cleanup(func() { slog.SetDefault(before) })
+	quiet(t)
 	p := DefaultParams()
 	p.Trees, p.Threads = 25, 1
 	return &Recipe{

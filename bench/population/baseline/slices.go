@@ -3,6 +3,7 @@ package baseline
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/waryauth/wary/bench/population"
@@ -115,7 +116,7 @@ func (s *sample) label(p part) (y, w float32) {
 // rows are those that were kept, by part: matrices as LightGBM reads them for the
 // first two, and what was simulated for the others.
 type rows struct {
-	only   part         // unless left, no other part is kept
+	only   []part       // unless empty, no other part is kept
 	table  *train.Table // unless nil, gets every row
 	forget bool         // keep none: the table is all that is wanted
 
@@ -123,13 +124,23 @@ type rows struct {
 	calibrating, judging []sample
 	slices               [parts]models.Slice
 	weights              [parts]struct{ fraud, all float64 }
+	loot                 map[theft]float32 // what was then stolen, of the judged
+}
+
+// theft is a campaign's way into an account of a setting.
+type theft struct {
+	setting        int
+	campaign, user int32
 }
 
 // add keeps a sample and writes it into the table. What calibrates and judges is
 // told and written only where Row.Judged says that it is judged by.
 func (k *rows) add(p part, s *sample) error {
-	if k.only != left && p != k.only {
+	if len(k.only) > 0 && !slices.Contains(k.only, p) {
 		return nil
+	}
+	if p == judging && s.Takeover {
+		k.steal(s)
 	}
 	y, w := s.label(p)
 	if p < calibrating || s.Judged() {
@@ -151,6 +162,19 @@ func (k *rows) add(p part, s *sample) error {
 	}
 	return nil
 }
+
+// steal adds what a takeover's payment moves to what its campaign has from the
+// account.
+func (k *rows) steal(s *sample) {
+	if k.loot == nil {
+		k.loot = map[theft]float32{}
+	}
+	if amount := s.Vector[features.PayAmount]; amount > 0 { // not where it is missing
+		k.loot[s.theft()] += amount
+	}
+}
+
+func (s *sample) theft() theft { return theft{s.setting, s.Campaign, s.User} }
 
 func (k *rows) write(p part, s *sample, y, w float32) error {
 	if k.table == nil {

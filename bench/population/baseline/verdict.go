@@ -1,79 +1,197 @@
 package baseline
 
 import (
+	"context"
 	"fmt"
-	"io"
-	"math"
-	"strconv"
+	"iter"
+	"slices"
 	"strings"
-	"text/tabwriter"
 
+	"github.com/waryauth/wary/bench/evaluation"
 	"github.com/waryauth/wary/bench/population"
+	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/models/train"
 )
 
-// judge prints how the model does beside two rules on each setting's judging
-// part and over all, and returns the metrics of the card.
-func judge(w io.Writer, m *models.Model, rows []sample) (map[string]float64, error) {
-	var p models.Prediction
-	scores := []struct {
-		name string
-		of   func(*population.Row) float64
-	}{
-		{"model", func(r *population.Row) float64 { m.Predict(&p, &r.Vector); return p.Probability }},
-		{"RBA score", population.FreemanScore},
-		{"new network", population.NewNetwork},
+// Evaluate judges a model on the rows that Make judges on, beside the RBA score, a
+// rule, and a logistic regression fitted to the rows that Make grows from; repeats
+// the published study on new people; and tells what single features know.
+func (c *Recipe) Evaluate(ctx context.Context, m *models.Model) (*evaluation.Report, error) {
+	k := rows{only: []part{training, judging}}
+	if err := c.collect(ctx, &k); err != nil {
+		return nil, err
 	}
-	metrics := map[string]float64{}
-	for number := -1; number <= len(settings); number++ {
-		name := "all synthetic settings"
-		if number == len(settings) {
-			name = real.name
-		} else if number >= 0 {
-			name = settings[number].name
-		}
-		var verdicts []population.Verdict
-		for _, s := range scores {
-			var scored []population.Scored
-			for i := range rows {
-				if r := &rows[i]; (number < 0 && r.setting < len(settings) || r.setting == number) && r.Judged() {
-					scored = append(scored, population.Scored{Score: s.of(&r.Row), Family: r.Family, Takeover: r.Takeover})
-				}
-			}
-			if len(scored) == 0 {
-				break
-			}
-			verdicts = append(verdicts, population.Judge(s.name, scored, 0.01))
-			if s.name == "model" {
-				strict := population.Judge(s.name, scored, 0.002)
-				fmt.Fprintf(w, "\n%s: 1 %% of %d honest successes are above %.3g, 0.2 %% above %.3g (%.3f of takeovers caught there)\n",
-					name, verdicts[0].Counts[population.Ordinary], verdicts[0].Threshold, strict.Threshold, strict.Caught)
-				note(metrics, number, &verdicts[0], &strict)
-				shares(w, scored)
-			}
-		}
-		if len(verdicts) == 0 {
-			continue
-		}
-		if err := population.Print(w, verdicts, held); err != nil {
-			return nil, err
-		}
-		if number < 0 {
-			metrics["rba_caught_at_0.01"], metrics["new_network_caught_at_0.01"] = round(verdicts[1].Caught), round(verdicts[2].Caught)
-		}
+	if err := c.collectReal(ctx, &k); err != nil {
+		return nil, err
 	}
-	servers(w, m, rows, metrics["threshold_at_0.01"])
-	return metrics, nil
+	set := k.set(m)
+	logistic, leaks, err := c.peers(ctx, &k, set)
+	if err != nil {
+		return nil, err
+	}
+	set.Scores = append(set.Scores, logistic)
+	report, err := set.Judge()
+	if err != nil {
+		return nil, err
+	}
+	report.Model, report.Digest, report.Leaks = m.Version(), m.Digest(), leaks
+	report.Notes = append(c.told(), k.servers(m, report.Scores[0].Cuts[2].Score))
+	report.Study, err = c.Study(ctx, m)
+	return report, err
 }
 
-// servers prints how many honest calls of clients' servers, whom nobody can
+// judged are the samples that a model is judged by.
+func judged(samples []sample) (out []*sample) {
+	for i := range samples {
+		if s := &samples[i]; s.Judged() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// predictions yields each sample with what m says of it, which is good until the next.
+func predictions(m *models.Model, samples []*sample) iter.Seq2[*sample, *models.Prediction] {
+	return func(yield func(*sample, *models.Prediction) bool) {
+		var p [2]models.Prediction
+		var v [2]*features.Vector
+		for pair := range slices.Chunk(samples, len(p)) {
+			for i, s := range pair {
+				v[i] = &s.Vector
+			}
+			m.PredictRows(p[:len(pair)], v[:len(pair)])
+			for i, s := range pair {
+				if !yield(s, &p[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// set returns the judged rows with a model's score and those of two rules.
+func (k *rows) set(m *models.Model) *evaluation.Set {
+	s := &evaluation.Set{
+		Source: "simulated people, campaigns and days that it was not trained on", Unseen: int(held),
+		Prior: takeoverPrior, Probabilities: true, Seed: 1,
+		Scores: []evaluation.Score{{Name: "model"}, {Name: "RBA score"}, {Name: "new network"}},
+	}
+	for f := range population.Family(population.FamilyCount) {
+		s.Families = append(s.Families, f.String())
+	}
+	for _, d := range settings {
+		s.Settings = append(s.Settings, evaluation.Setting{Name: d.name})
+	}
+	s.Settings = append(s.Settings, evaluation.Setting{Name: real.name, Apart: true})
+	for x, p := range predictions(m, judged(k.judging)) {
+		for i, v := range [...]float64{p.Probability, population.FreemanScore(&x.Row), population.NewNetwork(&x.Row)} {
+			s.Scores[i].Values = append(s.Scores[i].Values, v)
+		}
+		_, weight := x.label(judging)
+		row := evaluation.Row{
+			At: x.At, User: uint64(x.setting)<<32 | uint64(uint32(x.User)), Setting: uint8(x.setting),
+			Takeover: x.Takeover, Weight: weight,
+		}
+		if n := x.Vector[features.HisNLogins]; n > 0 { // not where nobody is known by the name
+			row.History = int32(n)
+		}
+		if x.Takeover {
+			row.Family, row.Value = uint8(x.Family), k.loot[x.theft()]
+		}
+		s.Rows = append(s.Rows, row)
+	}
+	return s
+}
+
+// peers fits logistic regressions to the rows that trees are grown from: to all
+// features, and to each family of them alone.
+func (c *Recipe) peers(ctx context.Context, k *rows, s *evaluation.Set) (evaluation.Score, *evaluation.Leaks, error) {
+	judged := judged(k.judging)
+	d := thinned(&k.grown[training], mostFitted)
+	var of [features.Families][]int
+	var all []int
+	for i := range features.Schema {
+		f := features.Schema[i].Family
+		of[f], all = append(of[f], i), append(all, i)
+	}
+	fit := func(columns []int) ([]float64, error) {
+		l, err := evaluation.Fit(ctx, d, columns)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]float64, len(judged))
+		for i, x := range judged {
+			out[i] = l.LogOdds(x.Vector[:])
+		}
+		c.progress(Fitting, len(columns), 2*features.Width)
+		return out, nil
+	}
+	leaks := &evaluation.Leaks{}
+	column := make([]float32, len(judged))
+	for f, columns := range of {
+		if len(columns) == 0 {
+			continue
+		}
+		odds, err := fit(columns)
+		if err != nil {
+			return evaluation.Score{}, nil, fmt.Errorf("%s: %w", features.FamilyNames[f], err)
+		}
+		for i, x := range odds {
+			column[i] = float32(x)
+		}
+		leaks.Note(s, s.Alone(features.FamilyNames[f], column), false, reason)
+		for _, i := range columns {
+			for n, x := range judged {
+				column[n] = x.Vector[i]
+			}
+			leaks.Note(s, s.Alone(features.Schema[i].Name, column), true, reason)
+		}
+	}
+	values, err := fit(all)
+	c.progress("", 0, 0)
+	return evaluation.Score{Name: "logistic regression", Values: values}, leaks, err
+}
+
+// mostFitted bounds the honest rows that logistic regressions are fitted to: for a
+// few hundred weights no more are needed.
+const mostFitted = 60_000
+
+// thinned returns all rows of fraud, and of the honest ones every so many, each
+// standing for as many, that no more than most are left.
+func thinned(d *train.Data, most int) *train.Data {
+	honest := 0
+	for _, y := range d.Y {
+		if y == 0 {
+			honest++
+		}
+	}
+	stride := (honest + most - 1) / most
+	if stride <= 1 {
+		return d
+	}
+	out, n := &train.Data{Columns: d.Columns}, 0
+	for i, y := range d.Y {
+		w := d.Weight[i]
+		if y == 0 {
+			if n++; n%stride != 0 {
+				continue
+			}
+			w *= float32(stride)
+		}
+		out.X = append(out.X, d.X[i*d.Columns:(i+1)*d.Columns]...)
+		out.Y, out.Weight = append(out.Y, y), append(out.Weight, w)
+	}
+	return out
+}
+
+// servers tells how many honest calls of clients' servers, whom nobody can
 // challenge, would be above a threshold.
-func servers(w io.Writer, m *models.Model, rows []sample, threshold float64) {
+func (k *rows) servers(m *models.Model, threshold float64) string {
 	var p models.Prediction
 	n, above := 0.0, 0.0
-	for i := range rows {
-		r := &rows[i]
+	for i := range k.judging {
+		r := &k.judging[i]
 		if r.Fraud || r.Present || !r.Success {
 			continue
 		}
@@ -82,98 +200,18 @@ func servers(w io.Writer, m *models.Model, rows []sample, threshold float64) {
 			above++
 		}
 	}
-	fmt.Fprintf(w, "\n%.3f%% of %.0f honest calls of clients' servers are above %g\n", 100*above/max(n, 1), n, threshold)
+	return fmt.Sprintf("Of %.0f honest calls of clients' servers, whom nobody can challenge, %.3f %% are above the threshold of 1 %%.", n, 100*above/max(n, 1))
 }
 
-// shares prints who reaches fixed probabilities: what a policy chooses from.
-func shares(w io.Writer, scored []population.Scored) {
-	fmt.Fprint(w, "  from probability:")
-	for _, p := range [...]float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9} {
-		var n, above [2]float64 // honest, takeovers
-		for i := range scored {
-			k := 0
-			if scored[i].Takeover {
-				k = 1
-			}
-			n[k]++
-			if scored[i].Score >= p {
-				above[k]++
-			}
-		}
-		fmt.Fprintf(w, "  %g %.3f%%/%.0f%%", p, 100*above[0]/n[0], 100*above[1]/max(n[1], 1))
+// told says how the judged rows came about.
+func (c *Recipe) told() []string {
+	return []string{
+		fmt.Sprintf("Rows: bench/population, seed %d, scale %g; three users of ten, campaigns and days that no step of making the model has seen (docs/training.md).", c.Seed, c.Scale),
+		"An honest attempt is a success with the person present; a takeover is the first success of a campaign on an account. Later ones are left out: memory has learned the attacker by then.",
+		fmt.Sprintf("Takeovers are drawn more often than they come: precision, calibration and loss are for %g of the attempts.", float64(takeoverPrior)),
+		"The RBA score here is the feature his.freeman_score, over every success of the user; in the published study it is computed from logins alone, with exact counts.",
+		"The logistic regression is fitted to the rows that the trees are grown from, missing values by the median, standardized.",
 	}
-	fmt.Fprintln(w, " (honest/takeovers)")
-}
-
-// note enters the model's own figures over all settings.
-func note(metrics map[string]float64, number int, v, strict *population.Verdict) {
-	if number >= 0 {
-		return
-	}
-	metrics["auc"] = round(v.AUC)
-	metrics["caught_at_0.01"], metrics["caught_at_0.002"] = round(v.Caught), round(strict.Caught)
-	metrics["threshold_at_0.01"], metrics["threshold_at_0.002"] = round(v.Threshold), round(strict.Threshold)
-	for f := population.Stuffing; int(f) < population.FamilyCount; f++ {
-		metrics["caught_at_0.01_"+f.String()] = round(v.Families[f])
-	}
-}
-
-// round keeps four significant digits, enough for a card.
-func round(x float64) float64 {
-	short, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 4, 64), 64)
-	if err != nil {
-		return x
-	}
-	return short
-}
-
-// binEdges parts probabilities at every ten points of the scale 0 to 100, of which
-// 40 is 0.001 and 60 is 0.01: a factor of the square root of ten each.
-func binEdges() (edges []float64) {
-	for points := 10; points < 100; points += 10 {
-		edges = append(edges, math.Pow(10, float64(points-100)/20))
-	}
-	return edges
-}
-
-// reliability holds probabilities against what was simulated, on the judged rows
-// of all synthetic settings. Takeovers are weighed down to the share that the
-// probabilities are for.
-func reliability(m *models.Model, rows []sample) (*models.Reliability, error) {
-	var p models.Prediction
-	var probabilities []float64
-	var labels, weights []float32
-	for i := range rows {
-		s := &rows[i]
-		if !s.Judged() || s.setting >= len(settings) {
-			continue
-		}
-		m.Predict(&p, &s.Vector)
-		y, w := s.label(judging)
-		probabilities, labels, weights = append(probabilities, p.Probability), append(labels, y), append(weights, w)
-	}
-	share, err := train.Share(labels, weights, 1)
-	if err != nil {
-		return nil, fmt.Errorf("judge: the simulation is too small: %w", err)
-	}
-	for i, y := range labels {
-		if y == 1 {
-			weights[i] *= float32(takeoverPrior / (1 - takeoverPrior) * (1 - share) / share)
-		}
-	}
-	bins, err := train.ReliabilityBetween(probabilities, labels, weights, binEdges())
-	return &models.Reliability{ECE: models.ECE(bins), Bins: bins}, err
-}
-
-// printReliability prints the table.
-func printReliability(w io.Writer, r *models.Reliability) {
-	fmt.Fprintf(w, "\nprobabilities, for a share of takeovers of %g: calibration error %.2g\n", float64(takeoverPrior), r.ECE)
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "lowest\thighest\tpredicted\tobserved\trows\t")
-	for _, b := range r.Bins {
-		fmt.Fprintf(t, "%.3g\t%.3g\t%.3g\t%.3g\t%d\t\n", b.Low, b.High, b.Predicted, b.Observed, b.Rows)
-	}
-	_ = t.Flush() // w tells its own errors
 }
 
 // notes tell how the model was made, beyond what the card has fields for.

@@ -1,0 +1,13 @@
+package ceremony
+
+import (
+	"fmt"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// checked counts a check of a password or a code. Accounts that do not exist are
+// failures like any other.
+func checked(method, result string) {
+	metrics.GetOrCreateCounter(fmt.Sprintf(`wary_ceremony_checks_total{method=%q,result=%q}`, method, result)).Inc()
+}

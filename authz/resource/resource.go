@@ -1,0 +1,200 @@
+// Package resource answers: may this request touch what it asks for?
+//
+// It is what a resource server needs: [New] makes a [Verifier], whose Protect stands
+// before a handler and lets only requests through that carry a good access token in
+// the header, from the sender that the token is bound to, with the scopes and the
+// authentication that the handler [Needs] (FAPI 2.0 Security Profile, section 5.3.4;
+// RFC 6750, RFC 8705, RFC 9068, RFC 9449, RFC 9470). The handler reads the token with
+// [Token].
+//
+// Beside the authorization server a Verifier asks authz.Authority.Introspect; elsewhere
+// it asks a [Remote], which verifies the signature with the issuer's published keys and
+// asks the issuer whether the token was revoked. Tokens are kept nowhere.
+package resource
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waryauth/wary/authz"
+	"github.com/waryauth/wary/internal/jose"
+)
+
+// Options of a verifier.
+type Options struct {
+	// URL is the base of the resource as clients know it: scheme and host, and what a proxy
+	// in front takes off the path. The htu of DPoP proofs is compared with it and the
+	// request's path, never with what the request says of its host.
+	URL      string
+	Audience string // identifier of the resource: tokens for another are refused
+
+	// Find returns what a token is, or authz.ErrInactive: authz.Authority.Introspect or
+	// Remote.Find. Any other error is a fault, and the answer 503.
+	Find   func(ctx context.Context, token string) (*authz.Token, error)
+	Proofs *authz.Proofs // of DPoP: authz.Authority.Proofs or authz.NewProofs
+
+	Log *slog.Logger
+	Now func() time.Time // default time.Now
+}
+
+// Verifier lets requests through to what is protected. Its methods are safe for
+// concurrent use.
+type Verifier struct {
+	o    Options
+	base *url.URL
+}
+
+// New returns a verifier.
+func New(o Options) (*Verifier, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Audience == "" || o.Find == nil || o.Proofs == nil {
+		return nil, errors.New("resource: audience, find and proofs are required")
+	}
+	base, err := url.Parse(strings.TrimSuffix(o.URL, "/"))
+	if err != nil || base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
+		return nil, errors.New("resource: its URL is no https URL without query and fragment")
+	}
+	return &Verifier{o: o, base: base}, nil
+}
+
+// Needs are what a handler wants of a token, besides that it is good.
+type Needs struct {
+	Scopes []string      // all of these
+	ACRs   []string      // one of these authentication context classes; none: any
+	MaxAge time.Duration // greatest time since the person authenticated, in whole seconds; 0: any
+}
+
+// key of the token in a request's context.
+type key struct{}
+
+// Token returns the token of a request that Protect let through, and nil of any other.
+func Token(r *http.Request) *authz.Token {
+	t, _ := r.Context().Value(key{}).(*authz.Token)
+	return t
+}
+
+// Protect returns a handler that lets requests through to next if their token is good
+// and satisfies what is needed, and answers the others itself.
+func (v *Verifier) Protect(n Needs, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		t, err := v.verify(r)
+		if err == nil {
+			err = n.satisfied(t, v.o.Now())
+		}
+		if err != nil {
+			v.refuse(w, r, &n, err)
+			return
+		}
+		if t.Bound.JKT != "" {
+			w.Header().Set("DPoP-Nonce", v.o.Proofs.Nonce())
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, t)))
+	})
+}
+
+// errNoToken is the error of a request without a token: it is told how to bring one
+// and nothing else (RFC 6750, section 3.1).
+var errNoToken = errors.New("no access token came with the request")
+
+// verify returns the token of a request whose sender holds what it is bound to. A
+// proof is marked as used only when all else of the token is good.
+func (v *Verifier) verify(r *http.Request) (*authz.Token, error) {
+	dpop, raw, err := presented(r)
+	if err != nil {
+		return nil, err
+	}
+	t, err := v.o.Find(r.Context(), raw)
+	switch {
+	case errors.Is(err, authz.ErrInactive):
+		return nil, refusal(authz.InvalidToken, "the access token is expired, revoked or none of the issuer's")
+	case err != nil:
+		return nil, err
+	case !t.Expires.After(v.o.Now()):
+		return nil, refusal(authz.InvalidToken, "the access token is expired")
+	case !slices.Contains(t.Audience, v.o.Audience):
+		return nil, refusal(authz.InvalidToken, "the access token is for another resource")
+	case dpop != (t.Bound.JKT != ""):
+		return nil, refusal(authz.InvalidToken, "the access token is bound in another way")
+	}
+	if dpop {
+		return t, v.proven(r, t, raw)
+	}
+	if cert := certificate(r); cert == nil || !jose.Equal(jose.CertificateThumbprint(cert), t.Bound.X5T) {
+		return nil, refusal(authz.InvalidToken, "the access token is bound to another certificate")
+	}
+	return t, nil
+}
+
+// presented returns the token of a request and whether it came by the DPoP scheme: in
+// the header and nowhere else (FAPI 2.0, section 5.3.4; RFC 6750, section 2).
+func presented(r *http.Request) (dpop bool, raw string, err error) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) == 0 {
+		return false, "", errNoToken
+	}
+	scheme, raw, _ := strings.Cut(headers[0], " ")
+	dpop = strings.EqualFold(scheme, "DPoP")
+	switch {
+	case len(headers) > 1 || r.URL.Query().Has("access_token"):
+		return false, "", refusal(authz.InvalidRequest, "the access token must come in one Authorization header and nowhere else")
+	case !dpop && !strings.EqualFold(scheme, "Bearer") || raw == "":
+		return false, "", errNoToken
+	}
+	return dpop, raw, nil
+}
+
+// proven checks the proof of a token's key (RFC 9449, section 7.1).
+func (v *Verifier) proven(r *http.Request, t *authz.Token, raw string) error {
+	proofs := r.Header.Values("DPoP")
+	if len(proofs) == 0 {
+		return refusal(authz.InvalidProof, "a DPoP proof is wanted")
+	}
+	u := v.base.JoinPath(r.URL.EscapedPath())
+	jkt, err := v.o.Proofs.Verify(r.Context(), authz.Presented{Proofs: proofs, Method: r.Method, URL: u.String(), AccessToken: raw})
+	if err != nil {
+		return err
+	}
+	if !jose.Equal(jkt, t.Bound.JKT) {
+		return refusal(authz.InvalidToken, "the access token is bound to another key")
+	}
+	return nil
+}
+
+// certificate returns the certificate that a client showed in the TLS handshake, or
+// nil. Headers of a proxy are never read.
+func certificate(r *http.Request) *x509.Certificate {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return nil
+	}
+	return r.TLS.PeerCertificates[0]
+}
+
+// satisfied checks scopes (RFC 6750, section 3.1) and authentication (RFC 9470, section 3).
+func (n *Needs) satisfied(t *authz.Token, now time.Time) error {
+	for _, s := range n.Scopes {
+		if !slices.Contains(t.Scopes, s) {
+			return refusal(authz.InsufficientScope, "the access token lacks a scope")
+		}
+	}
+	if len(n.ACRs) > 0 && (t.ACR == "" || !slices.Contains(n.ACRs, t.ACR)) {
+		return refusal(authz.InsufficientAuth, "a stronger authentication is wanted")
+	}
+	if n.MaxAge > 0 && (t.AuthTime.IsZero() || now.Sub(t.AuthTime) > n.MaxAge) {
+		return refusal(authz.InsufficientAuth, "a more recent authentication is wanted")
+	}
+	return nil
+}

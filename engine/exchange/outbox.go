@@ -1,0 +1,334 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/internal/journal"
+)
+
+// Outbox publishes the facts of an engine.
+//
+// Invariants:
+//
+//  1. The place in the file never lies behind a fact that the brokers have not
+//     acknowledged: itself, or the message that says why it cannot be sent.
+//  2. One batch is under way at a time, and it makes at most one request to a
+//     partition. Of a batch that failed in part only what failed is sent again,
+//     and nothing after it before: facts of one key are first published in the
+//     order of the log.
+//  3. Its memory is that of one batch, however long the backlog.
+type Outbox struct {
+	engine *engine.Engine
+	path   string
+	writer *kafka.Writer
+	pool   *kafka.Transport
+	facts  *engine.Follower
+	node   uint16
+
+	held    *pending // read, and not in the batch before it
+	buf     []byte   // values of the batch
+	place   journal.Address
+	oldest  time.Time // when the oldest fact of the batch was logged
+	unkept  bool      // the place could not be written; told once
+	failing bool      // the brokers do not take facts; told once
+
+	crash func() bool // tests end it between an acknowledgement and the place
+}
+
+// pending is a message and the place behind its fact.
+type pending struct {
+	message kafka.Message
+	next    journal.Address
+	logged  time.Time
+}
+
+// outboxPlace is what the file holds.
+type outboxPlace struct {
+	Node    uint16 `json:"node"`
+	Segment uint32 `json:"segment"`
+	Offset  uint32 `json:"offset"`
+}
+
+// How often a log without news is looked at, and how long is waited after a failure.
+const (
+	pollEvery    = 20 * time.Millisecond
+	leastBackoff = 100 * time.Millisecond
+	mostBackoff  = 10 * time.Second
+)
+
+// NewOutbox returns the outbox of an engine whose place is kept in a file. Without
+// that file it begins with the oldest fact the log has. No broker is asked.
+func NewOutbox(e *engine.Engine, s Settings, path string) (*Outbox, error) {
+	c, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	var p outboxPlace
+	known, err := readPlace(path, &p)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: place of the outbox: %w", err)
+	}
+	if known && p.Node != e.Node() {
+		return nil, fmt.Errorf("exchange: %s is the place of node %d, this is node %d", path, p.Node, e.Node())
+	}
+	pool := c.transport()
+	o := &Outbox{engine: e, path: path, writer: c.writer(pool), pool: pool, node: e.Node(), place: journal.Address{Segment: p.Segment, Offset: p.Offset}}
+	o.facts = e.Follow(o.place)
+	return o, nil
+}
+
+// Run publishes until the context ends. Failures of brokers, of the network and of the
+// disk are waited out.
+func (o *Outbox) Run(ctx context.Context) {
+	defer o.end()
+	for ctx.Err() == nil {
+		batch, err := o.read()
+		o.measure(len(batch) > 0)
+		switch {
+		case err != nil:
+			o.find(err)
+			wait(ctx, time.Second)
+		case len(batch) == 0:
+			wait(ctx, pollEvery)
+		case !o.deliver(ctx, batch):
+			return
+		case o.crash != nil && o.crash():
+			return
+		default:
+			o.place = batch[len(batch)-1].next
+			o.keep()
+		}
+	}
+}
+
+func (o *Outbox) end() {
+	if err := errors.Join(o.writer.Close(), o.facts.Close()); err != nil {
+		slog.Warn("outbox: close", "why", err)
+	}
+	o.pool.CloseIdleConnections()
+}
+
+// read returns the next batch, empty where there is no news.
+func (o *Outbox) read() ([]pending, error) {
+	var batch []pending
+	size := 0
+	o.buf = o.buf[:0]
+	for len(batch) < maxBatch {
+		p := o.held
+		if o.held = nil; p == nil {
+			fact, err := o.facts.Next()
+			if err == io.EOF || err != nil && len(batch) > 0 {
+				return batch, nil // an error comes again
+			}
+			if err != nil {
+				return nil, err
+			}
+			p = o.pendingOf(fact)
+		}
+		if size += len(p.message.Value) + overhead; size > maxValue && len(batch) > 0 {
+			p.message.Value = slices.Clone(p.message.Value) // the next batch overwrites the buffer
+			o.held = p
+			break
+		}
+		if len(batch) == 0 {
+			o.oldest = p.logged
+		}
+		batch = append(batch, *p)
+	}
+	return batch, nil
+}
+
+// overhead is more than a message's key and headers take, in bytes.
+const overhead = 512
+
+func (o *Outbox) pendingOf(f *engine.Fact) *pending {
+	p := &pending{next: f.Next, logged: f.Logged}
+	var err error
+	if p.message, o.buf, err = messageOf(f, o.node, o.buf); err != nil {
+		p.message = o.dead(f.Logged, eventID(f, o.node), p.message.Topic, fmt.Sprintf("%d:%d", f.At.Segment, f.At.Offset), p.message.Key, len(p.message.Value), err)
+	}
+	return p
+}
+
+func (o *Outbox) dead(logged time.Time, id, topic, place string, key []byte, bytes int, why error) kafka.Message {
+	outboxDead.Inc()
+	slog.Error("outbox: a fact can never be sent; its place is in the topic of the dead", "id", id, "why", why)
+	if key == nil {
+		key = partitionKey(0, o.node)
+	}
+	return deadMessage(&deadJSON{Time: logged.UTC(), Reason: why.Error(), ID: id, Topic: topic, Place: place, Bytes: bytes}, o.node, key)
+}
+
+// deliver sends a batch until all of it is acknowledged. It reports false where the
+// context has ended before.
+func (o *Outbox) deliver(ctx context.Context, batch []pending) bool {
+	left := make([]kafka.Message, len(batch))
+	for i := range batch {
+		left[i] = batch[i].message
+	}
+	alone := false // a message may be too large for its topic: which one?
+	for backoff := leastBackoff; len(left) > 0; {
+		if ctx.Err() != nil {
+			return false
+		}
+		n := len(left)
+		if alone {
+			n = 1
+		}
+		failed, err := send(ctx, o.writer, left[:n])
+		publishedTotal.Add(n - len(failed))
+		rest := left[n:]
+		left = append(failed, rest...)
+		if err == nil {
+			o.works()
+			backoff = leastBackoff
+			continue
+		}
+		o.buf = nil // a request that was given up may still be read by its connection
+		if tooLarge(err) && !(alone && failed[0].Topic == Dead) {
+			if alone {
+				left[0] = o.refused(failed[0], err)
+			}
+			alone = true
+			continue
+		}
+		o.fails(err)
+		if len(failed) < n {
+			backoff = leastBackoff
+		}
+		o.measure(true)
+		wait(ctx, backoff)
+		backoff = min(2*backoff, mostBackoff)
+	}
+	return true
+}
+
+// send writes messages and returns those that were not acknowledged, with the first
+// reason: of a batch that failed in part, sending all again would double the rest.
+func send(ctx context.Context, w *kafka.Writer, messages []kafka.Message) (failed []kafka.Message, err error) {
+	err = w.WriteMessages(ctx, messages...)
+	var each kafka.WriteErrors
+	if !errors.As(err, &each) {
+		if err != nil {
+			failed = append(failed, messages...)
+		}
+		return failed, err
+	}
+	err = nil
+	for i, why := range each {
+		if why != nil {
+			failed = append(failed, messages[i])
+			if err == nil || tooLarge(why) {
+				err = why
+			}
+		}
+	}
+	return failed, err
+}
+
+// tooLarge reports whether a broker will never take the messages as they are.
+func tooLarge(err error) bool {
+	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge) || errors.Is(err, kafka.InvalidRecord) ||
+		errors.As(err, new(kafka.MessageTooLargeError))
+}
+
+// refused returns what stands in for a message that its topic does not take.
+func (o *Outbox) refused(m kafka.Message, why error) kafka.Message {
+	id := header(&m, "ce_id")
+	return o.dead(m.Time, id, m.Topic, id, m.Key, len(m.Value), why)
+}
+
+// find goes on after an error of the log, from the place or, where the log has it no
+// more, from a place before it: what is published twice has the same event ids.
+//
+// A loss of power may take facts that had been published, and others now stand at
+// their addresses: then all of that segment is published again. Where retention has
+// removed facts before they were published, it goes on with the oldest that is left:
+// that cannot be helped, and must be seen.
+func (o *Outbox) find(err error) {
+	switch {
+	case !errors.Is(err, journal.ErrNotFound):
+		if !o.failing {
+			slog.Error("outbox: the log cannot be read", "why", err)
+		}
+		o.failing = true
+	case o.place.Offset > 0:
+		o.place = journal.Address{Segment: min(o.place.Segment, o.engine.End().Segment)}
+		slog.Warn("outbox: its place is not in the log; publishing the segment again", "segment", o.place.Segment, "why", err)
+	default:
+		outboxGaps.Inc()
+		slog.Error("outbox: the log no longer has facts that were not published", "from", o.place.Segment, "why", err)
+		o.place = journal.Address{}
+	}
+	_ = o.facts.Close() // it was only read
+	o.facts = o.engine.Follow(o.place)
+}
+
+// keep writes the place. Where that fails publishing goes on: after a restart facts
+// are published again, none is lost.
+func (o *Outbox) keep() {
+	err := writePlace(o.path, &outboxPlace{o.node, o.place.Segment, o.place.Offset})
+	if err != nil {
+		outboxUnkept.Inc()
+		if !o.unkept {
+			slog.Error("outbox: its place cannot be kept: a restart would publish facts again", "why", err)
+		}
+	}
+	o.unkept = err != nil
+}
+
+func (o *Outbox) works() {
+	if o.failing {
+		slog.Info("outbox: brokers take facts again")
+	}
+	o.failing = false
+}
+
+func (o *Outbox) fails(err error) {
+	outboxFailures.Inc()
+	if !o.failing {
+		slog.Warn("outbox: brokers do not take facts; they wait in the log", "why", hint(err))
+	}
+	o.failing = true
+}
+
+// hint adds what a person can do.
+func hint(err error) error {
+	if errors.Is(err, kafka.UnknownTopicOrPartition) {
+		return fmt.Errorf("%w (topics are made by 'wary kafka init')", err)
+	}
+	return err
+}
+
+// measure shows how much waits, and how long the oldest has.
+func (o *Outbox) measure(waiting bool) {
+	behind, err := o.facts.Behind()
+	if err != nil {
+		return // the next read tells
+	}
+	backlogBytes.Set(float64(behind + int64(len(o.buf))))
+	lag := 0.0
+	if waiting {
+		lag = max(0, time.Since(o.oldest).Seconds())
+	}
+	lagSeconds.Set(lag)
+}
+
+// wait waits, or until the context ends.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
