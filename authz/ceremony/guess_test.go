@@ -36,6 +36,26 @@ func TestGuessesAreLimited(t *testing.T) {
 	b.logIn("alice").submit("consent").succeeds()
 }
 
+// TestGuessesFromManyPlacesAndAtManyAccounts: what others spent of an account's limit,
+// and of a place's, counts.
+func TestGuessesFromManyPlacesAndAtManyAccounts(t *testing.T) {
+	w := newWorld(t)
+	alice := w.pages.accounts.Load().byName["alice"].subject
+	exhaust := func(l limit, whom string) {
+		t.Helper()
+		for range l.burst {
+			if _, err := spend(t.Context(), w.store, w.now(), try{l, whom}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	exhaust(limits.account, alice)
+	w.browser().come(nil).logIn("alice").shows("Sign in", "too many tries")
+	w.browser().come(nil).logIn("bob").shows("Allow access?")
+	exhaust(limits.place, "127.0.0.1")
+	w.browser().come(nil).logIn("bob").shows("Sign in", "too many tries")
+}
+
 func TestCodesAreLimited(t *testing.T) {
 	w := newWorld(t)
 	w.decides(stepUp)

@@ -12,7 +12,7 @@ import (
 func TestDetected(t *testing.T) {
 	metrics := map[string]float64{
 		"auc": 0.99, "caught_at_0.01": 0.9, "caught_at_0.001": 0.7, "unseen_caught_at_0.01": 0.6, "rba_ratio_at_0.83": 0.1, "rba_ratio_at_0.94": 0.2,
-		"rba_score_caught_at_0.01": 0.2, "new_network_caught_at_0.01": 0.3,
+		"rba_score_caught_at_0.01": 0.2, "new_network_caught_at_0.01": 0.3, "caught_at_0.01_in_everything_reported_all_files": 0.95,
 	}
 	got := slices.Sorted(maps.Keys(detected(metrics)))
 	var want []string
@@ -41,7 +41,7 @@ func TestDetectionOfTheCard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"detection_auc", "takeovers_caught_at_1_percent"} {
+	for _, name := range []string{"detection_auc", "takeovers_caught_at_1_percent", "takeovers_caught_at_1_percent_where_all_is_reported"} {
 		if values[name] <= 0 {
 			t.Errorf("%s: %v", name, values[name])
 		}

@@ -47,6 +47,26 @@ func (s *Signer) Sign(typ string, claims any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
+	return s.compact(header, claims)
+}
+
+// Prove returns the DPoP proof of claims: its header brings the public key that
+// verifies it (RFC 9449, section 4.2).
+func (s *Signer) Prove(claims any) (string, error) {
+	bare := s.key
+	bare.ID = ""
+	header, err := json.Marshal(struct {
+		Algorithm Algorithm `json:"alg"`
+		Type      string    `json:"typ"`
+		Key       Key       `json:"jwk"`
+	}{s.key.Algorithm, "dpop+jwt", bare})
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return s.compact(header, claims)
+}
+
+func (s *Signer) compact(header []byte, claims any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
