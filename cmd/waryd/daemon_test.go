@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -99,12 +100,21 @@ func boot(t *testing.T, data string, args ...string) *running {
 	var stop context.Context
 	stop, r.cancel = context.WithCancel(context.Background())
 	go func() { r.ended <- d.run(stop, r.again) }()
+	for !serving() && len(r.ended) == 0 { // until it has started all that it starts: what leaks is told by the goroutines before
+		time.Sleep(time.Millisecond)
+	}
 	t.Cleanup(func() {
 		if err := r.stop(); err != nil {
 			t.Errorf("stop: %v", err)
 		}
 	})
 	return r
+}
+
+// serving reports whether a daemon of this process has come to wait for its end.
+func serving() bool {
+	stacks := make([]byte, 1<<20)
+	return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("(*daemon).serve("))
 }
 
 // stop stops the daemon as SIGTERM does and returns how run ended.
