@@ -2,13 +2,15 @@
 # Starts bin/waryd on loopback with its defaults, waits until it is ready and takes the tour.
 #   scripts/run.sh serve   then keeps serving until Ctrl-C, on the state kept in run/data
 #   scripts/run.sh tour    then ends with the exit code of the tour, on state and a log of its own that are removed
-# Geo files are fetched first where DEST/geo (default DEST: data) has none. LISTEN and OPS are the addresses to serve on.
+# Geo files are fetched first where DEST/geo (default DEST: data) has none. LISTEN and OPS are the addresses to serve on, AUTH
+# that of the authorization server, with a made-up client, person and bank.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 mode=${1:-serve}
 listen=${LISTEN:-127.0.0.1:8080}
 ops=${OPS:-127.0.0.1:8081}
+auth=${AUTH:-127.0.0.1:8082}
 geo=${DEST:-data}/geo
 daemon=
 
@@ -51,13 +53,16 @@ trap 'stop; exit 0' INT TERM
 ready() { curl -fsS -m 1 -o /dev/null "http://$ops/readyz" 2>/dev/null; }
 
 if ready; then
-	echo "run: something already answers on $ops: stop it, or set LISTEN and OPS" >&2
+	echo "run: something already answers on $ops: stop it, or set LISTEN, OPS and AUTH" >&2
 	exit 1
 fi
 if ! has_geo && ! scripts/deps.sh geo; then
 	echo "run: going on without; the next run tries again" >&2
 fi
+bin/wary tour --prepare --data "$state"
 options=(-data "$state" -score.listen "$listen" -operators.listen "$ops")
+options+=(-authorization.listen "$auth" -authorization.demo)
+options+=(-authorization.clients "$state/tour/clients.yaml" -authorization.accounts "$state/tour/accounts.yaml")
 [ ! -d "$geo" ] || options+=(-geo.dir "$geo")
 # Appended: another daemon, refused in a moment because this folder is taken, must not cut the log of the first.
 bin/waryd "${options[@]}" >>"$log" 2>&1 &
@@ -75,12 +80,14 @@ if ! ready; then
 fi
 
 toured=0
-bin/wary tour --server "http://$listen" || toured=$?
+issuer=https://localhost:${auth##*:} # what the daemon calls itself
+bin/wary tour --server "http://$listen" --authorization "$issuer" --data "$state" || toured=$?
 if [ "$mode" = tour ]; then
 	exit "$toured"
 fi
 [ "$toured" -eq 0 ] || echo "run: the tour was not as told (exit code $toured)" >&2
-echo "serving on http://$listen, operators on http://$ops, log in $log; Ctrl-C stops it"
+echo "serving on http://$listen, operators on http://$ops, authorization server on $issuer, log in $log; Ctrl-C stops it"
+echo "to see its pages: bin/wary tour --open --authorization $issuer --data $state"
 ended=0
 wait "$daemon" || ended=$?
 daemon=

@@ -83,7 +83,7 @@ func root() *cobra.Command {
 	c.AddCommand(
 		tourCommand(), scoreCommand(), feedbackCommand(), decisionCommand(), explainCommand(), loadCommand(),
 		replayCommand(), verifyCommand(), simulateCommand(), trainCommand(), evaluateCommand(), rbaCommand(),
-		modelCommand(), typingCommand(), geoCommand(), policyCommand(), keyCommand(),
+		modelCommand(), typingCommand(), geoCommand(), policyCommand(), keyCommand(), kafkaCommand(),
 		clientCommand(), accountCommand(), conformanceCommand(),
 	)
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%v", err) })

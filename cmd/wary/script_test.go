@@ -26,7 +26,7 @@ import (
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"wary": main}) }
 
 // TestScripts runs the sessions in testdata. Besides the commands of testscript
-// they have serve, flip, grab, exits, secret, stump and typists.
+// they have serve, authorize, flip, grab, exits, secret, stump and typists.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MODELS", fixtures)
 			return err
 		},
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "flip": flip, "grab": grab, "exits": exits, "secret": secret, "stump": stump, "typists": typists},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "flip": flip, "grab": grab, "exits": exits, "secret": secret, "stump": stump, "typists": typists, "authorize": authorize},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})

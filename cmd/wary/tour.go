@@ -27,20 +27,32 @@ func tourCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tour",
 		Short: "Show what a daemon answers to four short stories",
-		Long:  "Ends non-zero if an answer is not as told. The users of the tour are new each time, so it can be taken again.",
-		Args:  cobra.NoArgs,
+		Long: "Ends non-zero if an answer is not as told. The users of the tour are new each time, so it can be taken again. With --authorization\n" +
+			"three stories at the authorization server follow.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t.w = cmd.OutOrStdout()
+			if err := t.flow.check(cmd); err != nil {
+				return err
+			}
+			switch {
+			case t.flow.prepare:
+				return t.flow.made()
+			case t.flow.open:
+				return t.browse(cmd.Context())
+			}
 			return t.take(cmd.Context())
 		},
 	}
 	t.client.flags(cmd)
+	t.flow.flags(cmd)
 	return cmd
 }
 
-// tour tells four stories and holds each answer against what it should be.
+// tour tells its stories and holds each answer against what it should be.
 type tour struct {
 	client client
+	flow   flow
 	run    string // makes ids of this run its own
 	n      int
 	w      io.Writer
@@ -93,6 +105,11 @@ func (t *tour) take(ctx context.Context) error {
 	}
 	if err := t.again(ctx, home); err != nil {
 		return err
+	}
+	if t.flow.issuer != "" {
+		if err := t.authorize(ctx); err != nil {
+			return err
+		}
 	}
 	if len(t.wrong) > 0 {
 		return errors.Join(t.wrong...)

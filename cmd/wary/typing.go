@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"time"
 
@@ -15,7 +10,6 @@ import (
 
 	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/features"
-	"github.com/waryauth/wary/signals"
 	"github.com/waryauth/wary/signals/typing"
 )
 
@@ -43,17 +37,18 @@ func typingTrainCommand() *cobra.Command {
 			if out == "" {
 				return misused(cmd, "--out FILE is missing")
 			}
-			l := loginsOf{most: most, seen: map[string]int{}}
-			err := l.readLog(data, len(args) == 0)
-			for _, path := range args {
-				if err == nil {
-					err = l.readFile(cmd, path)
+			l := typing.Logins{Most: most}
+			if len(args) == 0 {
+				if err := readLog(&l, data); err != nil {
+					return err
 				}
 			}
-			if err != nil {
-				return err
+			for _, path := range args {
+				if err := readFile(&l, cmd, path); err != nil {
+					return err
+				}
 			}
-			return l.train(cmd.OutOrStdout(), out)
+			return trainTyping(cmd.OutOrStdout(), l.Accounts, out)
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "run/data", "data folder of the daemon, read where no file is named")
@@ -62,29 +57,8 @@ func typingTrainCommand() *cobra.Command {
 	return cmd
 }
 
-// loginsOf are summaries of accepted logins by account, in the order of their
-// accounts' first.
-type loginsOf struct {
-	most     int
-	seen     map[string]int
-	accounts [][]typing.Summary
-}
-
-func (l *loginsOf) add(account string, s *typing.Summary) {
-	i, known := l.seen[account]
-	if !known {
-		i = len(l.accounts)
-		l.seen[account], l.accounts = i, append(l.accounts, nil)
-	}
-	if len(l.accounts[i]) < l.most {
-		l.accounts[i] = append(l.accounts[i], *s)
-	}
-}
-
-func (l *loginsOf) readLog(data string, wanted bool) error {
-	if !wanted {
-		return nil
-	}
+// readLog takes in the accepted logins of a daemon's log.
+func readLog(l *typing.Logins, data string) error {
 	if _, err := logOf(data); err != nil {
 		return err
 	}
@@ -92,15 +66,13 @@ func (l *loginsOf) readLog(data string, wanted bool) error {
 		if err != nil {
 			return err
 		}
-		l.add(fmt.Sprint(features.Key(login.User), login.Class), &login.Summary)
+		l.Add(fmt.Sprint(features.Key(login.User), login.Class), &login.Summary)
 	}
 	return nil
 }
 
-// longestSummary bounds a line of a file, in bytes.
-const longestSummary = 1 << 14
-
-func (l *loginsOf) readFile(cmd *cobra.Command, path string) error {
+// readFile takes in a file of summaries.
+func readFile(l *typing.Logins, cmd *cobra.Command, path string) error {
 	in := cmd.InOrStdin()
 	if path != "-" {
 		f, err := os.Open(path)
@@ -110,54 +82,16 @@ func (l *loginsOf) readFile(cmd *cobra.Command, path string) error {
 		defer f.Close()
 		in = f
 	}
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, longestSummary)
-	n := 0
-	for n = 1; lines.Scan(); n++ {
-		account, s, err := parseSummary(lines.Bytes())
-		if err != nil {
-			return fmt.Errorf("%s, line %d: %w", path, n, err)
-		}
-		l.add(account, &s)
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("%s, line %d: %w", path, n, err)
+	if err := l.Read(in); err != nil {
+		return fmt.Errorf("%s, %w", path, err)
 	}
 	return nil
 }
 
-func parseSummary(line []byte) (account string, s typing.Summary, err error) {
-	var v struct {
-		Account string     `json:"account"`
-		Rhythm  []*float32 `json:"rhythm"`
-	}
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err = d.Decode(&v); err != nil {
-		return "", s, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return "", s, errors.New("more than one document")
-	}
-	if v.Account == "" {
-		return "", s, errors.New("account is missing")
-	}
-	if len(v.Rhythm) != signals.RhythmSlots {
-		return "", s, fmt.Errorf("rhythm has %d numbers, want %d", len(v.Rhythm), signals.RhythmSlots)
-	}
-	for i, x := range v.Rhythm {
-		s[i] = float32(math.NaN())
-		if x != nil {
-			s[i] = *x
-		}
-	}
-	return v.Account, s, nil
-}
-
-// train writes the table learnt from all accounts, and says how well one that is
+// trainTyping writes the table learnt from all accounts, and says how well one that is
 // learnt from every other account tells those between apart.
-func (l *loginsOf) train(w io.Writer, out string) error {
-	table, err := typing.Train(l.accounts, time.Now())
+func trainTyping(w io.Writer, accounts [][]typing.Summary, out string) error {
+	table, err := typing.Train(accounts, time.Now())
 	if err != nil {
 		return err
 	}
@@ -171,7 +105,7 @@ func (l *loginsOf) train(w io.Writer, out string) error {
 	fmt.Fprintf(w, "%s: ", out)
 	describeTable(w, table)
 	var learn, judge [][]typing.Summary
-	for i, a := range l.accounts {
+	for i, a := range accounts {
 		if i%2 == 0 {
 			learn = append(learn, a)
 		} else {

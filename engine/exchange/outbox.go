@@ -61,7 +61,7 @@ type outboxPlace struct {
 // How often a log without news is looked at, and how long is waited after a failure.
 const (
 	pollEvery    = 20 * time.Millisecond
-	leastBackoff = 100 * time.Millisecond
+	leastBackoff = 20 * time.Millisecond
 	mostBackoff  = 10 * time.Second
 )
 
@@ -95,8 +95,7 @@ func (o *Outbox) Run(ctx context.Context) {
 		o.measure(len(batch) > 0)
 		switch {
 		case err != nil:
-			o.find(err)
-			wait(ctx, time.Second)
+			wait(ctx, o.find(err))
 		case len(batch) == 0:
 			wait(ctx, pollEvery)
 		case !o.deliver(ctx, batch):
@@ -254,13 +253,13 @@ func (o *Outbox) refused(m kafka.Message, why error) kafka.Message {
 // their addresses: then all of that segment is published again. Where retention has
 // removed facts before they were published, it goes on with the oldest that is left:
 // that cannot be helped, and must be seen.
-func (o *Outbox) find(err error) {
+func (o *Outbox) find(err error) (pause time.Duration) {
 	switch {
 	case !errors.Is(err, journal.ErrNotFound):
 		if !o.failing {
 			slog.Error("outbox: the log cannot be read", "why", err)
 		}
-		o.failing = true
+		o.failing, pause = true, time.Second
 	case o.place.Offset > 0:
 		o.place = journal.Address{Segment: min(o.place.Segment, o.engine.End().Segment)}
 		slog.Warn("outbox: its place is not in the log; publishing the segment again", "segment", o.place.Segment, "why", err)
@@ -271,6 +270,7 @@ func (o *Outbox) find(err error) {
 	}
 	_ = o.facts.Close() // it was only read
 	o.facts = o.engine.Follow(o.place)
+	return pause
 }
 
 // keep writes the place. Where that fails publishing goes on: after a restart facts

@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
+
+	"github.com/waryauth/wary/internal/journal"
 )
 
 // readPlace reads a file that writePlace wrote into v, strictly. It reports false
@@ -52,4 +55,48 @@ func writePlace(path string, v any) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Files of a data folder that hold places.
+const (
+	OutboxFile = "outbox.json"
+	InboxFile  = "inbox.json"
+)
+
+// PlaceOf returns the place that an outbox has kept in a file: the zero address, the
+// beginning of the log, where there is none.
+func PlaceOf(path string) (journal.Address, error) {
+	var p outboxPlace
+	if _, err := readPlace(path, &p); err != nil {
+		return journal.Address{}, fmt.Errorf("exchange: place of the outbox: %w", err)
+	}
+	return journal.Address{Segment: p.Segment, Offset: p.Offset}, nil
+}
+
+// OutboxLag is what waits to be published.
+type OutboxLag struct {
+	Facts   int     `json:"facts"`
+	Bytes   int64   `json:"bytes"`
+	Seconds float64 `json:"seconds"` // since the oldest of them was logged
+}
+
+// LagOfOutbox counts the facts of a log behind the place in a file. The daemon may run
+// meanwhile.
+func LagOfOutbox(log, path string) (*OutboxLag, error) {
+	from, err := PlaceOf(path)
+	if err != nil {
+		return nil, err
+	}
+	lag := &OutboxLag{}
+	for rec, err := range journal.Records(log, from) {
+		if err != nil {
+			return nil, fmt.Errorf("exchange: %w", err)
+		}
+		if lag.Facts == 0 {
+			lag.Seconds = max(0, time.Since(rec.Time).Seconds())
+		}
+		lag.Facts++
+		lag.Bytes += int64(len(rec.Payload))
+	}
+	return lag, nil
 }

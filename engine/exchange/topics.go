@@ -143,18 +143,9 @@ func Lag(ctx context.Context, s Settings, group, topic string) ([]PartitionLag, 
 	if err != nil {
 		return nil, fmt.Errorf("exchange: ends of %s: %w", topic, err)
 	}
-	kept, err := client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: all}})
-	if err == nil {
-		err = kept.Error
-	}
-	if err != nil && !errors.Is(err, kafka.GroupIdNotFound) {
+	next, err := keptBy(ctx, client, group, topic, all)
+	if err != nil {
 		return nil, fmt.Errorf("exchange: offsets of %s: %w", group, err)
-	}
-	next := map[int]int64{}
-	if err == nil {
-		for _, p := range kept.Topics[topic] {
-			next[p.Partition] = p.CommittedOffset
-		}
 	}
 	var out []PartitionLag
 	for _, p := range offsets.Topics[topic] {
@@ -171,4 +162,31 @@ func Lag(ctx context.Context, s Settings, group, topic string) ([]PartitionLag, 
 	}
 	slices.SortFunc(out, func(a, b PartitionLag) int { return cmp.Compare(a.Partition, b.Partition) })
 	return out, nil
+}
+
+// coordinatorTries is how often a broker is asked that is still looking for the
+// coordinator of a group, as the first to ask after its start finds it.
+const coordinatorTries = 20
+
+// keptBy returns the offsets that a group has kept at the broker.
+func keptBy(ctx context.Context, c *kafka.Client, group, topic string, partitions []int) (map[int]int64, error) {
+	next := map[int]int64{}
+	for try := 1; ; try++ {
+		res, err := c.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
+		if err == nil {
+			err = res.Error
+		}
+		switch {
+		case err == nil:
+			for _, p := range res.Topics[topic] {
+				next[p.Partition] = p.CommittedOffset
+			}
+			return next, nil
+		case errors.Is(err, kafka.GroupIdNotFound):
+			return next, nil
+		case try == coordinatorTries || !errors.Is(err, kafka.GroupCoordinatorNotAvailable) && !errors.Is(err, kafka.NotCoordinatorForGroup) && !errors.Is(err, kafka.GroupLoadInProgress):
+			return nil, err
+		}
+		wait(ctx, leastBackoff*time.Duration(try))
+	}
 }

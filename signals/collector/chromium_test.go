@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -87,9 +88,10 @@ func newSite(t *testing.T) *site {
 // watched runs before the page's scripts. It notes what the browser refuses, what is
 // listened to, and the keys as any page sees them.
 const watched = `
-	window.refused = []; window.listeners = []; window.keys = [];
+	window.refused = []; window.listeners = []; window.keys = []; window.places = [];
 	addEventListener("securitypolicyviolation", (e) => refused.push(e.violatedDirective + " " + e.blockedURI));
 	addEventListener("error", (e) => refused.push(String(e.message)));
+	addEventListener("pointermove", (e) => places.push(e.clientX + " " + e.clientY), true);
 	addEventListener("keydown", (e) => keys.push({ code: e.code, press: e.timeStamp }), true);
 	addEventListener("keyup", (e) => { for (const k of keys) if (k.code === e.code && !("release" in k)) k.release = e.timeStamp; }, true);
 	const add = EventTarget.prototype.addEventListener;
@@ -183,6 +185,21 @@ func (p tab) strike(strokes []stroke) {
 	for _, e := range events {
 		e.Timestamp = input.TimeSinceEpoch((base + e.at) / 1000)
 		call(p, input.DispatchKeyEvent, e.DispatchKeyEventParams)
+	}
+}
+
+// point moves the pointer, at a time in milliseconds since 1970, and waits until the page
+// has seen it there: a browser that is busy makes one movement of several, or none. It
+// is told again then; the same place twice is no movement.
+func (p tab) point(x, y, at float64) {
+	p.Helper()
+	place := fmt.Sprint(x, " ", y)
+	for tries := 0; tries == 0 || eval[string](p, `places.at(-1) || ""`) != place; tries++ {
+		if tries%100 == 0 {
+			call(p, input.DispatchMouseEvent, input.DispatchMouseEventParams{
+				Type: input.DispatchMouseEventTypeMouseMoved, X: x, Y: y, Timestamp: input.TimeSinceEpoch(at / 1000)})
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

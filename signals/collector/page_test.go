@@ -211,13 +211,6 @@ func (p tab) collect() collected {
 	return eval[collected](p, "measured.collect()")
 }
 
-// point moves the pointer, at a time in milliseconds since 1970.
-func (p tab) point(x, y, at float64) {
-	p.Helper()
-	call(p, input.DispatchMouseEvent, input.DispatchMouseEventParams{
-		Type: input.DispatchMouseEventTypeMouseMoved, X: x, Y: y, Timestamp: input.TimeSinceEpoch(at / 1000)})
-}
-
 // typed makes strokes of a text: rollovers, uneven holds, and a correction for each "<".
 func typed(text string) (strokes []stroke) {
 	r := rand.New(rand.NewPCG(uint64(len(text)), 7))
@@ -280,30 +273,36 @@ func count(v []int, x int) (n int) {
 	return n
 }
 
-// testPassword: of a password alone only the fields that know no finger are told, and
-// nothing else once a name was typed. Showing it as text changes nothing.
+// testPassword: of a password only the fields that know no finger are told, and nothing
+// else once a name was typed. Whether the page shows it as text changes nothing, and a
+// one-time code is never measured.
 func testPassword(t *testing.T, b context.Context) {
-	p := open(t, b, newSite(t))
-	p.start("password")
-	p.do(`document.getElementById("password").type = "text"`)
-	p.strike(typed("correct horse battery"))
-	want := typing.Summarize(p.seen())
-	k := p.collect().Behaviour.Keys
-	if k == nil {
-		t.Fatal("nothing was measured")
-	}
-	agree(t, "password", k.Rhythm, want.Password(), make([]int, typing.Fields))
-	if len(k.Rhythm) == typing.Fields && k.Rhythm[51] == nil {
-		t.Error("nothing is told of the password")
-	}
-	p.do(`keys.length = 0; document.getElementById("username").focus()`)
-	p.strike(typed("somebody else"))
-	k = p.collect().Behaviour.Keys
-	agree(t, "name and password", k.Rhythm, typing.Summarize(p.seen()), make([]int, typing.Fields))
-	p.do(`document.getElementById("otp").focus()`)
-	p.strike(typed("a very long one time code indeed"))
-	if c := p.collect().Behaviour; c.Keys.Count != k.Count || c.Form.FocusSwitches != 2 {
-		t.Errorf("after a one-time code there are %d keys, want %d; %d switches, want 2", c.Keys.Count, k.Count, c.Form.FocusSwitches)
+	for _, c := range []struct{ name, before, after, last string }{
+		{"shown later", "password.removeAttribute('autocomplete')", "password.type = 'text'", ""},
+		{"shown from the start", "password.type = 'text'", "", ""},
+		{"hidden at last", "password.type = 'text'; password.removeAttribute('autocomplete')", "", "password.type = 'password'"},
+	} {
+		p := open(t, b, newSite(t))
+		p.do("const password = document.getElementById('password'); " + c.before)
+		p.start("password")
+		p.do("const password = document.getElementById('password'); " + c.after)
+		p.strike(typed("correct horse battery"))
+		want := typing.Summarize(p.seen())
+		p.do("const password = document.getElementById('password'); " + c.last)
+		p.do(`document.getElementById("otp").focus()`)
+		p.strike(typed("a very long one time code indeed"))
+		k := p.collect().Behaviour.Keys
+		if k == nil || k.Count != len("correct horse battery") || len(k.Rhythm) != typing.Fields || k.Rhythm[51] == nil {
+			t.Fatalf("%s: of the password: %+v", c.name, k)
+		}
+		agree(t, c.name, k.Rhythm, want.Password(), make([]int, typing.Fields))
+		p.do(`keys.length = 0; document.getElementById("username").focus()`)
+		p.strike(typed("somebody else"))
+		told := p.collect().Behaviour
+		agree(t, c.name+", with a name", told.Keys.Rhythm, typing.Summarize(p.seen()), make([]int, typing.Fields))
+		if told.Form.FocusSwitches != 2 {
+			t.Errorf("%s: %d switches of the focus, want 2", c.name, told.Form.FocusSwitches)
+		}
 	}
 }
 
@@ -316,6 +315,10 @@ func testAnew(t *testing.T, b context.Context) {
 	p.do(`document.getElementById("username").value = ""; keys.length = 0`)
 	p.strike(typed("another text"))
 	want := typing.Summarize(p.seen())
+	held := true
+	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kind, Key: "t", Code: "KeyT", Text: "t", AutoRepeat: &held})
+	}
 	for _, key := range []string{"Tab", "Enter", "Escape", "F5", "ArrowLeft"} {
 		call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeRawKeyDown, Key: key, Code: key})
 	}
@@ -536,7 +539,7 @@ func testPosted(t *testing.T, b context.Context) {
 	p.do(`document.getElementById("consent").click(); document.getElementById("username").focus()`)
 	base := float64(time.Now().UnixMilli())
 	for i := range 40 {
-		p.point(50+10*float64(i), 300+200*math.Sin(float64(i)/4), base+float64(i*i))
+		p.point(50+10*float64(i), math.Round(300+200*math.Sin(float64(i)/4)), base+float64(i*i))
 	}
 	p.strike(typed("somebody.of.some<here"))
 	p.do(`for (let i = 0; i < 12; i++) dispatchEvent(new DeviceMotionEvent("devicemotion", { accelerationIncludingGravity: { x: 0, y: i / 10, z: 9.8 } }))`)

@@ -2,7 +2,9 @@ package typing
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -56,6 +58,38 @@ func FuzzReadSummary(f *testing.F) {
 		}
 		if !bytes.HasSuffix(b, rest) {
 			t.Error("the rest is not the end")
+		}
+	})
+}
+
+// What ParseLine takes it takes whole, and a line that stands for the same gives the same.
+func FuzzParseLine(f *testing.F) {
+	f.Add([]byte(`{"account":"a","rhythm":[1,null]}`))
+	f.Add([]byte(`{"account":"a","rhythm":[` + strings.Repeat("1.5,", Fields-1) + `null]}`))
+	f.Add([]byte(`{"account":"a","rhythm":[` + strings.Repeat("0,", Fields-1) + `1]} {}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		account, s, err := ParseLine(line)
+		if err != nil {
+			return
+		}
+		rhythm := make([]*float32, Fields)
+		for i := range s {
+			if s[i] == s[i] {
+				rhythm[i] = &s[i]
+			}
+		}
+		again, err := json.Marshal(map[string]any{"account": account, "rhythm": rhythm})
+		if err != nil {
+			t.Fatal(err)
+		}
+		account2, s2, err := ParseLine(again)
+		if err != nil || account2 != account {
+			t.Fatalf("%s became %q: %v", line, account2, err)
+		}
+		for i := range s {
+			if math.Float32bits(s[i]) != math.Float32bits(s2[i]) && s[i] == s[i] {
+				t.Errorf("field %d: %v became %v", i, s[i], s2[i])
+			}
 		}
 	})
 }

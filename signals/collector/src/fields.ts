@@ -55,6 +55,7 @@ export class Fields {
   told(): Keys | undefined {
     let best: Field | undefined, pasted = false, autofilled = false;
     this.all.forEach((f, element) => {
+      this.of(element); // it may be a password by now
       f.filled = f.filled || isFilled(element);
       pasted = pasted || f.pasted;
       autofilled = autofilled || f.filled;

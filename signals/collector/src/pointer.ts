@@ -34,6 +34,7 @@ export class Pointer {
   private turns = 0;
   private right = 0;
   private small = 0;
+  private seen?: Point;
   private first?: Point; // of the stroke
   private last?: Point;
   private corner?: Point; // where the direction was last taken
@@ -63,6 +64,9 @@ export class Pointer {
   private move(e: PointerEvent): void {
     if (!e.isTrusted || e.pointerType === "touch") return;
     const p = { x: e.screenX, y: e.screenY, t: e.timeStamp };
+    // Browsers repeat the pointer's place when the page under it changes.
+    if (this.seen && distance(this.seen, p) === 0) return;
+    this.seen = p;
     this.moves++;
     if (this.last && p.t - this.last.t > resting) this.end();
     if (!this.last) {
