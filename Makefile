@@ -8,12 +8,12 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 export GO DEST FUZZTIME
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run tour test race bench figures peers train-python lint fuzz cover build
+.PHONY: help deps run tour kafka test test-kafka race bench figures peers train-python lint fuzz cover build
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps: ## fetch the optional data and libraries into DEST (PARTS="geo lightgbm" asks for them by name and fails without)
+deps: ## fetch the optional data and libraries into DEST (PARTS="geo redis" asks for them by name and fails without)
 	@scripts/deps.sh $(PARTS)
 
 run: build ## start the daemon on loopback, show what it does, keep serving until Ctrl-C
@@ -21,6 +21,12 @@ run: build ## start the daemon on loopback, show what it does, keep serving unti
 
 tour: build ## the same, then end: non-zero if any answer is not as told
 	@scripts/run.sh tour
+
+kafka: ## start one Kafka broker on loopback; scripts/kafka.sh stop ends it
+	@scripts/deps.sh kafka && scripts/kafka.sh start
+
+test-kafka: kafka ## the tests of engine/exchange on that broker, which is ended and wiped after them
+	@WARY_KAFKA=127.0.0.1:$${KAFKA_PORT:-19092} $(GO) test -count 1 -run Real ./engine/exchange; code=$$?; scripts/kafka.sh stop; scripts/kafka.sh wipe; exit $$code
 
 test: lint deps ## lint, fetch what the fuller tests read, run all tests
 	$(GO) test ./...

@@ -36,7 +36,7 @@ has_geo() { compgen -G "$geo/*.mmdb" >/dev/null; }
 stop() {
 	trap - EXIT INT TERM
 	if [ -n "$daemon" ]; then
-		kill -TERM "$daemon" 2>/dev/null || true # Ctrl-C has told it already
+		kill -TERM "$daemon" 2>/dev/null || true
 		for _ in $(seq 150); do
 			kill -0 "$daemon" 2>/dev/null || break
 			sleep 0.1
@@ -65,8 +65,11 @@ options+=(-authorization.listen "$auth" -authorization.demo)
 options+=(-authorization.clients "$state/tour/clients.yaml" -authorization.accounts "$state/tour/accounts.yaml")
 [ ! -d "$geo" ] || options+=(-geo.dir "$geo")
 # Appended: another daemon, refused in a moment because this folder is taken, must not cut the log of the first.
+# In a group of its own: Ctrl-C would tell it to stop, and stop would tell it again, which ends it at once.
+set -m
 bin/waryd "${options[@]}" >>"$log" 2>&1 &
 daemon=$!
+set +m
 
 for _ in $(seq 300); do
 	ready && break
@@ -86,8 +89,9 @@ if [ "$mode" = tour ]; then
 	exit "$toured"
 fi
 [ "$toured" -eq 0 ] || echo "run: the tour was not as told (exit code $toured)" >&2
+bin/wary tour --open --authorization "$issuer" --data "$state" || true # what is said is all there is to do
 echo "serving on http://$listen, operators on http://$ops, authorization server on $issuer, log in $log; Ctrl-C stops it"
-echo "to see its pages: bin/wary tour --open --authorization $issuer --data $state"
+echo "to see the pages again, later: bin/wary tour --open --authorization $issuer --data $state"
 ended=0
 wait "$daemon" || ended=$?
 daemon=

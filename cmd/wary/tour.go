@@ -23,7 +23,7 @@ import (
 )
 
 func tourCommand() *cobra.Command {
-	t := tour{run: strconv.FormatUint(rand.Uint64(), 36)}
+	t := tour{run: strconv.FormatUint(rand.Uint64(), 36), somewhere: fresh(abroadAddress)}
 	cmd := &cobra.Command{
 		Use:   "tour",
 		Short: "Show what a daemon answers to four short stories",
@@ -55,15 +55,17 @@ type tour struct {
 	flow   flow
 	run    string // makes ids of this run its own
 	n      int
-	w      io.Writer
-	wrong  []error
+	// somewhere abroad is an address that no tour before had, as a thief's is.
+	somewhere string
+	w         io.Writer
+	wrong     []error
 }
 
 // The places of the tour: addresses of large access networks, and of a hosting
 // company. Nothing is sent to them.
 const (
 	homeAddress    = "81.152.10.20"   // British Telecom, United Kingdom
-	abroadAddress  = "177.34.120.7"   // Claro, Brazil
+	abroadAddress  = "177.34.200.7"   // Claro, Brazil: its /24
 	hostingAddress = "157.245.33.102" // DigitalOcean
 )
 
@@ -147,9 +149,15 @@ func (t *tour) atHome(at time.Time) signals.Attempt {
 	return a
 }
 
+// fresh returns some address of an address's /24.
+func fresh(address string) string {
+	at := strings.LastIndexByte(address, '.') + 1
+	return address[:at] + strconv.Itoa(1+rand.IntN(254))
+}
+
 func (t *tour) abroad(at time.Time) signals.Attempt {
 	a := t.attempt(at)
-	a.Network.IP = abroadAddress
+	a.Network.IP = t.somewhere
 	a.Headers.UserAgent, a.Headers.AcceptLanguage = abroadAgent, "pt-BR,pt;q=0.9"
 	a.Device.ID, a.Device.Timezone = "laptop-"+t.run, "America/Sao_Paulo"
 	a.Device.TimezoneOffsetMin = signals.Some(-180.0)

@@ -51,7 +51,7 @@ func TestRealBroker(t *testing.T) {
 	got := hear(readAll(t, s, Decisions, Feedback, Changes))
 	for id := range logged(t, e).ids {
 		if !got.ids[id] || before.ids[id] {
-			t.Fatalf("fact %s: published %v, there before %v", id, got.ids[id], before.ids[id])
+			t.Fatalf("fact %s: published %v, there before this run %v (then scripts/kafka.sh wipe)", id, got.ids[id], before.ids[id])
 		}
 	}
 

@@ -243,7 +243,7 @@ func tooLarge(err error) bool {
 // refused returns what stands in for a message that its topic does not take.
 func (o *Outbox) refused(m kafka.Message, why error) kafka.Message {
 	id := header(&m, "ce_id")
-	return o.dead(m.Time, id, m.Topic, id, m.Key, len(m.Value), why)
+	return o.dead(time.Now(), id, m.Topic, id, m.Key, len(m.Value), why)
 }
 
 // find goes on after an error of the log, from the place or, where the log has it no

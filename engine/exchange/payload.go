@@ -64,7 +64,7 @@ func messageOf(f *engine.Fact, node uint16, buf []byte) (m kafka.Message, grown 
 		return m, buf[:start], err
 	}
 	m.Value = buf[start:len(buf):len(buf)]
-	m.Time, m.Key = f.Logged, partitionKey(key, node)
+	m.Key = partitionKey(key, node) // and no time: brokers keep it from when it is published, not from when it was logged
 	m.Headers = headersOf(typ, eventID(f, node), node, at)
 	if len(m.Value) > maxValue {
 		return m, buf[:start], fmt.Errorf("the document has %d bytes, a message at most %d", len(m.Value), maxValue)

@@ -327,6 +327,29 @@ func otherOpinion(t *testing.T, compact string, s *Signer) {
 	}
 }
 
+// TestProve: a proof brings its key, without a kid, and is signed by it. The vectors of
+// RFC 9449 hold ParseProof to what a proof is.
+func TestProve(t *testing.T) {
+	p := newParty(t)
+	for _, private := range []crypto.Signer{p.ec, p.rsa, p.ed} {
+		s, err := NewSigner("k1", private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compact, err := s.Prove(map[string]string{"jti": "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims, key, err := ParseProof(compact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if jti, err := claims.Text("jti"); jti != "a" || err != nil || key.ID != "" || key.Thumbprint() != s.Key().Thumbprint() {
+			t.Errorf("%s: %q by %q %s, %v", key.Algorithm, jti, key.ID, key.Thumbprint(), err)
+		}
+	}
+}
+
 func TestSignRefuses(t *testing.T) {
 	p := newParty(t)
 	s, err := NewSigner("k1", p.ec)
