@@ -89,7 +89,7 @@ if [ "$mode" = tour ]; then
 	exit "$toured"
 fi
 [ "$toured" -eq 0 ] || echo "run: the tour was not as told (exit code $toured)" >&2
-bin/wary tour --open --authorization "$issuer" --data "$state" || true # what is said is all there is to do
+bin/wary tour --open --authorization "$issuer" --data "$state" || true # it has said why not
 echo "serving on http://$listen, operators on http://$ops, authorization server on $issuer, log in $log; Ctrl-C stops it"
 echo "to see the pages again, later: bin/wary tour --open --authorization $issuer --data $state"
 ended=0

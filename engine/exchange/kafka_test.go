@@ -2,8 +2,11 @@ package exchange
 
 import (
 	"context"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -37,7 +40,8 @@ func TestRealBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := hear(readAll(t, s, Decisions, Feedback, Changes))
-	e, path := newEngine(t), placeFile(t)
+	// Each run is a node of its own: the event ids of a node whose clock stands still come again.
+	e, path := newEngineOf(t, uint16(time.Now().Unix())), placeFile(t)
 	score(t, e, "a", 2000)
 	run(t, newOutbox(t, e, s, path).Run)
 	eventually(t, "publishing begins", func() bool { return placeOffset(t, path) > 0 })
@@ -85,13 +89,27 @@ func placeOffset(t *testing.T, path string) uint32 {
 // TestRealLogins: every secured listener of scripts/kafka.sh, and none with a wrong
 // password or in the clear.
 func TestRealLogins(t *testing.T) {
-	realBroker(t)
-	const ca = "../../run/kafka/tls/ca.pem"
+	host, port, err := net.SplitHostPort(realBroker(t).Brokers[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := os.Getenv("KAFKA_DIR")
+	if dir == "" {
+		dir = "run/kafka"
+	}
+	ca := filepath.Join("../..", dir, "tls/ca.pem")
+	if filepath.IsAbs(dir) {
+		ca = filepath.Join(dir, "tls/ca.pem")
+	}
 	if _, err := os.Stat(ca); err != nil {
 		t.Skip("this broker is not that of scripts/kafka.sh")
 	}
-	f := func(name, broker string, over bool, mechanism, user, password string, good bool) {
-		s := Settings{Brokers: []string{broker}, Timeout: 3 * time.Second}
+	f := func(name, host string, after int, over bool, mechanism, user, password string, good bool) {
+		s := Settings{Brokers: []string{net.JoinHostPort(host, strconv.Itoa(plain+after))}, Timeout: 3 * time.Second}
 		if s.TLS.Enabled = over; over {
 			s.TLS.CA = ca
 		}
@@ -111,14 +129,14 @@ func TestRealLogins(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	f("TLS", "localhost:19094", true, "", "", "", true)
-	f("in the clear to TLS", "localhost:19094", false, "", "", "", false)
+	f("TLS", "localhost", 2, true, "", "", "", true)
+	f("in the clear to TLS", "localhost", 2, false, "", "", "", false)
 	for _, m := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
-		f(m, "127.0.0.1:19095", true, m, "scram", "scram-secret", true)
-		f(m+" in the clear", "127.0.0.1:19096", false, m, "scram", "scram-secret", true)
-		f(m+" wrong", "127.0.0.1:19095", true, m, "scram", "wrong", false)
+		f(m, host, 3, true, m, "scram", "scram-secret", true)
+		f(m+" in the clear", host, 4, false, m, "scram", "scram-secret", true)
+		f(m+" wrong", host, 3, true, m, "scram", "wrong", false)
 	}
-	f("PLAIN", "127.0.0.1:19095", true, "PLAIN", "test", "test-secret", true)
-	f("PLAIN wrong", "127.0.0.1:19095", true, "PLAIN", "test", "wrong", false)
-	f("no login", "127.0.0.1:19095", true, "", "", "", false)
+	f("PLAIN", host, 3, true, "PLAIN", "test", "test-secret", true)
+	f("PLAIN wrong", host, 3, true, "PLAIN", "test", "wrong", false)
+	f("no login", host, 3, true, "", "", "", false)
 }

@@ -139,7 +139,14 @@ func Lag(ctx context.Context, s Settings, group, topic string) ([]PartitionLag, 
 		all[p] = p
 		ends[topic] = append(ends[topic], kafka.FirstOffsetOf(p), kafka.LastOffsetOf(p))
 	}
-	offsets, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: ends})
+	var offsets *kafka.ListOffsetsResponse
+	err = patiently(ctx, func() (err error) {
+		offsets, err = client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: ends})
+		for i := 0; err == nil && i < len(offsets.Topics[topic]); i++ {
+			err = offsets.Topics[topic][i].Error
+		}
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("exchange: ends of %s: %w", topic, err)
 	}
@@ -149,9 +156,6 @@ func Lag(ctx context.Context, s Settings, group, topic string) ([]PartitionLag, 
 	}
 	var out []PartitionLag
 	for _, p := range offsets.Topics[topic] {
-		if p.Error != nil {
-			return nil, fmt.Errorf("exchange: ends of %s/%d: %w", topic, p.Partition, p.Error)
-		}
 		l := PartitionLag{Topic: topic, Partition: p.Partition, Next: -1, End: p.LastOffset}
 		from := p.FirstOffset
 		if n, ok := next[p.Partition]; ok && n >= 0 {
@@ -164,29 +168,41 @@ func Lag(ctx context.Context, s Settings, group, topic string) ([]PartitionLag, 
 	return out, nil
 }
 
-// coordinatorTries is how often a broker is asked that is still looking for the
-// coordinator of a group, as the first to ask after its start finds it.
-const coordinatorTries = 20
-
 // keptBy returns the offsets that a group has kept at the broker.
 func keptBy(ctx context.Context, c *kafka.Client, group, topic string, partitions []int) (map[int]int64, error) {
 	next := map[int]int64{}
-	for try := 1; ; try++ {
+	err := patiently(ctx, func() error {
 		res, err := c.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
 		if err == nil {
 			err = res.Error
 		}
-		switch {
-		case err == nil:
+		if err == nil {
 			for _, p := range res.Topics[topic] {
 				next[p.Partition] = p.CommittedOffset
 			}
-			return next, nil
-		case errors.Is(err, kafka.GroupIdNotFound):
-			return next, nil
-		case try == coordinatorTries || !errors.Is(err, kafka.GroupCoordinatorNotAvailable) && !errors.Is(err, kafka.NotCoordinatorForGroup) && !errors.Is(err, kafka.GroupLoadInProgress):
-			return nil, err
 		}
-		wait(ctx, leastBackoff*time.Duration(try))
+		return err
+	})
+	if errors.Is(err, kafka.GroupIdNotFound) {
+		return next, nil
 	}
+	return next, err
+}
+
+// mostTries is how often a broker is asked that says it cannot answer now.
+const mostTries = 20
+
+// patiently asks again while a broker says that it cannot answer now: the first who
+// asks about a new topic or group makes it look for the leader or coordinator.
+func patiently(ctx context.Context, ask func() error) (err error) {
+	for try := range mostTries {
+		var said kafka.Error
+		if err = ask(); err == nil || !errors.As(err, &said) || !said.Temporary() {
+			return err
+		}
+		if wait(ctx, leastBackoff*time.Duration(try+1)); ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+	}
+	return err
 }

@@ -211,7 +211,12 @@ var testStart = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func newEngine(t testing.TB) *engine.Engine {
 	t.Helper()
-	e, err := engine.Open(t.TempDir(), engine.Options{Secret: [32]byte{1, 2, 3}, Node: 7, RetryEntries: 1 << 12, JoinEntries: 1 << 12, Now: func() time.Time { return testStart }})
+	return newEngineOf(t, 7)
+}
+
+func newEngineOf(t testing.TB, node uint16) *engine.Engine {
+	t.Helper()
+	e, err := engine.Open(t.TempDir(), engine.Options{Secret: [32]byte{1, 2, 3}, Node: node, RetryEntries: 1 << 12, JoinEntries: 1 << 12, Now: func() time.Time { return testStart }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ const (
 // DefaultParams grow the model that ships.
 func DefaultParams() train.Params {
 	return train.Params{
-		Trees: 120, Leaves: 31, LearningRate: 0.12, MinLeafRows: 100, FeatureFraction: 0.5, BaggingFraction: 0.8,
+		Trees: 300, Leaves: 31, LearningRate: 0.1, MinLeafRows: 100, FeatureFraction: 0.5, BaggingFraction: 0.8,
 		L2: 5, MaxBin: 63, PositiveWeight: 1, EarlyStopping: 30, Seed: 1,
 	}
 }

@@ -50,7 +50,7 @@ var real = setting{"real address space, city and ASN files", 12_000, 75, "GB", u
 // shares kept of honest rows and of failed guesses, by part. What ends training
 // is drawn as training is, so that its loss is of the same mixture.
 var (
-	honestKept = [parts]float64{training: 0.12, stopping: 0.12, calibrating: 0.6, judging: 0.3}
+	honestKept = [parts]float64{training: 0.3, stopping: 0.3, calibrating: 0.6, judging: 0.3}
 	failedKept = [parts]float64{training: 0.15, stopping: 0.15, calibrating: 0.05, judging: 0.05}
 )
 
