@@ -19,7 +19,7 @@ host=127.0.0.1
 pid() {
 	local p
 	p=$(cat "$dir/pid" 2>/dev/null) && [ -n "$p" ] || return 1
-	ps -o args= -p "$p" 2>/dev/null | grep -qF "kafka.Kafka $dir/server.properties" && echo "$p"
+	[[ "$(ps -o args= -p "$p" 2>/dev/null)" == *"kafka.Kafka $dir/server.properties"* ]] && echo "$p"
 }
 
 run() { "$java" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$libs/*" "$@"; }

@@ -50,7 +50,8 @@ func tell(t testing.TB, c *cluster, times int, messages ...kafka.Message) {
 	for range times {
 		for _, m := range messages {
 			m.Topic = Told
-			if err := w.WriteMessages(within(t), m); err != nil {
+			// A real broker may have to be asked again, just after its start.
+			if err := patiently(within(t), func() error { _, err := send(t.Context(), w, []kafka.Message{m}); return err }); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -109,7 +109,7 @@ func TestRealLogins(t *testing.T) {
 		t.Skip("this broker is not that of scripts/kafka.sh")
 	}
 	f := func(name, host string, after int, over bool, mechanism, user, password string, good bool) {
-		s := Settings{Brokers: []string{net.JoinHostPort(host, strconv.Itoa(plain+after))}, Timeout: 3 * time.Second}
+		s := Settings{Brokers: []string{net.JoinHostPort(host, strconv.Itoa(plain+after))}, Timeout: patience / 3}
 		if s.TLS.Enabled = over; over {
 			s.TLS.CA = ca
 		}
@@ -122,7 +122,7 @@ func TestRealLogins(t *testing.T) {
 		}
 		pool := conn.transport()
 		defer pool.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(within(t), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		_, err = conn.client(pool).Metadata(ctx, &kafka.MetadataRequest{})
 		if (err == nil) != good {
