@@ -7,7 +7,7 @@ import (
 )
 
 // predictPair is predict of two rows: p of v and q of w. The AVX2 kernel takes both at
-// once (docs/decisions/013-two-rows.md).
+// once (docs/decisions/017-two-rows.md).
 func (f *forest) predictPair(p, q *Prediction, v, w []float32) {
 	k, ok := f.kernels[0].(interface {
 		pair(s, u *scratch, t *leafTable, v, w []float32)
