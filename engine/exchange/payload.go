@@ -213,7 +213,8 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 }
 
 // document builds a JSON object by hand: a decision has some hundred numbers, and
-// encoding/json took four times as long (BenchmarkDecision).
+// encoding/json takes longer for these alone than this does for the whole
+// (BenchmarkDecision: 27 against 23 us on a busy machine).
 type document struct{ b []byte }
 
 func (d *document) key(name string) {

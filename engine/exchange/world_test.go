@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds what a test waits for; nothing is measured by it.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 func within(t testing.TB) context.Context {
 	t.Helper()
