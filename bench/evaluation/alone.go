@@ -11,7 +11,7 @@ import (
 // is either what an attack consists of, which Why says, or a leak of the label.
 type Leaks struct {
 	Families []Alone // of features, each by a logistic regression on its features alone
-	Features []Alone // single ones, the best first: those of AUC of Told or more over all
+	Features []Alone // single ones, the best over all first
 	Above    []Alone // single ones or families above Suspect against a family of attacks
 }
 
@@ -25,12 +25,11 @@ type Alone struct {
 	Why    string    // in Above: "" unexplained
 }
 
-// Suspect is the AUC above which a feature is explained or removed. Told is the AUC
-// from which it is shown.
-const (
-	Suspect = 0.98
-	Told    = 0.8
-)
+// Suspect is the AUC above which a feature is explained or removed.
+const Suspect = 0.98
+
+// best is how many single features are shown.
+const best = 20
 
 // fewestAttacks of a family are needed for an AUC against it: of fewer, chance finds
 // a feature that parts them.
@@ -101,7 +100,7 @@ func (s *Set) areas(values []float32, missing float64) []float64 {
 // Note enters a family of features or a single one; why explains what is above
 // Suspect, or returns "".
 func (l *Leaks) Note(s *Set, a Alone, single bool, why func(name, attack string) string) {
-	if single && a.AUC >= Told {
+	if single {
 		l.Features = append(l.Features, a)
 		slices.SortFunc(l.Features, func(a, b Alone) int { return cmp.Or(cmp.Compare(b.AUC, a.AUC), cmp.Compare(a.Name, b.Name)) })
 	}

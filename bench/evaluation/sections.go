@@ -306,7 +306,8 @@ func (r *Report) study() section {
 		text: fmt.Sprintf("Risk-based authentication as Wiefling et al. (ACM TOPS 2022, doi 10.1145/3546069) evaluated it, again on %s: %d successful logins of %d users, none of them trained on. "+
 			"Numbers after 4, 12 and 39 logins are the median over users of the challenges they met, at the threshold that catches the share of attacks named; shares are of the logins. "+
 			"Naive, VPN and targeted attacks are made up as in the study, very targeted ones are takeovers that happened. "+
-			"The study's people logged in to another service in another country: its columns are a yardstick of kind, the last column is the comparison on the same events.",
+			"The study's people logged in to another service in another country: its columns are a yardstick of kind, the last column is the comparison on the same events. "+
+			"What sets a threshold at 99.5 %% is the one attack in two hundred that looks most like its victim: here attackers also come from homes in the victim's country, and a user agent is shared by many, so that the RBA score challenges more people than in the study.",
 			r.Study.Source, r.Study.Logins, r.Study.Users),
 	}
 	for i := range r.Study.Rows {
@@ -371,15 +372,15 @@ func (r *Report) leaks() section {
 		families.rows = append(families.rows, row(&r.Leaks.Families[i]))
 	}
 	single := table{head: families.head}
-	for i := range r.Leaks.Features {
+	for i := range r.Leaks.Features[:min(best, len(r.Leaks.Features))] {
 		single.rows = append(single.rows, row(&r.Leaks.Features[i]))
 	}
 	above := r.Leaks.explained()
 	s := section{
 		title: "What single features know",
-		text: fmt.Sprintf("AUC of each family of features alone (a logistic regression on them), and of the single features that reach %g over all attacks, in whatever order serves them best. "+
+		text: fmt.Sprintf("AUC of each family of features alone (a logistic regression on them), and of the %d best single features, in whatever order serves them best. "+
 			"What is above %g against a family of %d takeovers or more is explained or a leak of the label. Unexplained: %d.",
-			Told, Suspect, fewestAttacks, len(r.Leaks.Unexplained())),
+			best, Suspect, fewestAttacks, len(r.Leaks.Unexplained())),
 		tables: []table{families, single},
 	}
 	if len(above.rows) > 0 {

@@ -43,7 +43,7 @@ func recipe(t *testing.T) *Recipe {
 	p := DefaultParams()
 	p.Trees, p.Threads = 25, 1
 	return &Recipe{
-		Library: library, Geo: t.TempDir(), Version: "test", Created: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC), Seed: 1, Scale: 0.015, Params: p,
+		Library: library, Geo: t.TempDir(), Version: "test", Created: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC), Seed: 1, Scale: 0.008, Params: p,
 	}
 }
 

@@ -22,7 +22,7 @@ func TestEvaluate(t *testing.T) {
 		t.Fatal(err)
 	}
 	quiet(t)
-	c := Recipe{Seed: 1, Scale: 0.01, Geo: t.TempDir()}
+	c := Recipe{Seed: 1, Scale: 0.006, Geo: t.TempDir()}
 	steps := map[string]bool{}
 	c.Progress = func(step string, _, _ int) { steps[step] = true }
 	report, err := c.Evaluate(t.Context(), m)
