@@ -185,7 +185,7 @@ func (p *Policy) save(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return writeFile(path, func(f *os.File) error {
+	return WriteFile(path, func(f *os.File) error {
 		_, err := f.Write(p.Text)
 		return err
 	})
@@ -234,9 +234,9 @@ func (e *Engine) Retire() (segments int, err error) { return e.log.Retire() }
 // snapshotPath returns the file that holds the newest snapshot.
 func (e *Engine) snapshotPath() string { return filepath.Join(e.dir, "state.snapshot") }
 
-// writeFile writes a file whole or not at all, and its name to disk too. What a
+// WriteFile writes a file whole or not at all, and its name to disk too. What a
 // crash left of an earlier try is written over.
-func writeFile(path string, fill func(*os.File) error) error {
+func WriteFile(path string, fill func(*os.File) error) error {
 	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

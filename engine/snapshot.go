@@ -39,7 +39,7 @@ func (e *Engine) Snapshot() error {
 	defer e.snapshots.Unlock()
 	end, state := e.freeze()
 	defer state.Close()
-	err := writeFile(e.snapshotPath(), func(f *os.File) error {
+	err := WriteFile(e.snapshotPath(), func(f *os.File) error {
 		w := bufio.NewWriterSize(f, 1<<20)
 		sum := sha256.New()
 		if err := e.writeSnapshot(io.MultiWriter(w, sum), end, state); err != nil {

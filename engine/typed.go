@@ -16,7 +16,9 @@ import (
 // into the fact as it came: the next table is learnt from it.
 func (e *Engine) listen(x *Assessment, t *typing.Table) {
 	features.DescribeTyping(&x.Trace, &x.Attempt, &x.Observation, t, e.hasher)
-	x.fact.summary = typing.Summary(x.Attempt.Behaviour.Keys.Rhythm)
+	if x.Trace.Rhythm.Mark != 0 {
+		x.fact.summary = typing.Summary(x.Attempt.Behaviour.Keys.Rhythm)
+	}
 }
 
 // Typing returns the table by which rhythms are read, or nil.

@@ -11,7 +11,7 @@ import (
 // is either what an attack consists of, which Why says, or a leak of the label.
 type Leaks struct {
 	Families []Alone // of features, each by a logistic regression on its features alone
-	Features []Alone // single ones, the best over all first
+	Features []Alone // single ones
 	Above    []Alone // single ones or families above Suspect against a family of attacks
 }
 
@@ -102,9 +102,7 @@ func (s *Set) areas(values []float32, missing float64) []float64 {
 func (l *Leaks) Note(s *Set, a Alone, single bool, why func(name, attack string) string) {
 	if single {
 		l.Features = append(l.Features, a)
-		slices.SortFunc(l.Features, func(a, b Alone) int { return cmp.Or(cmp.Compare(b.AUC, a.AUC), cmp.Compare(a.Name, b.Name)) })
-	}
-	if !single {
+	} else {
 		l.Families = append(l.Families, a)
 	}
 	for f, auc := range a.Of {

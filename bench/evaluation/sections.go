@@ -372,8 +372,9 @@ func (r *Report) leaks() section {
 		families.rows = append(families.rows, row(&r.Leaks.Families[i]))
 	}
 	single := table{head: families.head}
-	for i := range r.Leaks.Features[:min(best, len(r.Leaks.Features))] {
-		single.rows = append(single.rows, row(&r.Leaks.Features[i]))
+	ranked := slices.SortedFunc(slices.Values(r.Leaks.Features), func(a, b Alone) int { return cmp.Or(cmp.Compare(b.AUC, a.AUC), cmp.Compare(a.Name, b.Name)) })
+	for i := range ranked[:min(best, len(ranked))] {
+		single.rows = append(single.rows, row(&ranked[i]))
 	}
 	above := r.Leaks.explained()
 	s := section{

@@ -118,30 +118,14 @@ func readClients(path string) (*authz.Clients, error) {
 	if path == "" {
 		return authz.ParseClients(nil)
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("authorization.clients: %w", err)
-	}
-	c, err := authz.ParseClients(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
+	return parsed("authorization.clients", path, authz.ParseClients)
 }
 
 func readAccounts(path string) (*ceremony.Accounts, error) {
 	if path == "" {
 		return ceremony.ParseAccounts(nil)
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("authorization.accounts: %w", err)
-	}
-	a, err := ceremony.ParseAccounts(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return a, nil
+	return parsed("authorization.accounts", path, ceremony.ParseAccounts)
 }
 
 // openStore opens the file, or the server, where what is taken once lies, and reports
@@ -373,20 +357,8 @@ func (d *daemon) readAuthorizationAgain() error {
 // renewSigningKeys rotates the signing keys when it is time, and learns what other
 // nodes did with them.
 func (d *daemon) renewSigningKeys(ctx context.Context) {
-	if d.authorization == nil {
-		return
-	}
-	tick := time.NewTicker(keysEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := d.authorization.keys.Refresh(ctx); err != nil {
-				d.log.Error("signing keys not looked at; those in force stay", "why", err)
-			}
-		}
+	if err := d.authorization.keys.Refresh(ctx); err != nil {
+		d.log.Error("signing keys not looked at; those in force stay", "why", err)
 	}
 }
 

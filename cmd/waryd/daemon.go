@@ -99,28 +99,30 @@ func readPolicy(path string) (*engine.Policy, error) {
 	if path == "" {
 		return engine.DefaultPolicy(), nil
 	}
+	return parsed("policy", path, engine.ParsePolicy)
+}
+
+// parsed reads the file that a setting names. The error names the setting where it
+// cannot be read, the file where it does not hold what it should.
+func parsed[T any](setting, path string, parse func([]byte) (*T, error)) (*T, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("policy: %w", err)
+		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
-	p, err := engine.ParsePolicy(text)
+	v, err := parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return p, nil
+	return v, nil
 }
 
 func readKeys(path string) (*scoreapi.Keys, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(path)
+	k, err := parsed("keys", path, scoreapi.ParseKeys)
 	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
-	}
-	k, err := scoreapi.ParseKeys(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	if k.Empty() {
 		return nil, fmt.Errorf("%s: holds no caller", path)
@@ -305,10 +307,12 @@ func (d *daemon) run(stop context.Context, again <-chan os.Signal) error {
 	defer cancel()
 	var working sync.WaitGroup
 	working.Go(func() { d.geo.Watch(background, d.c.Geo.Every, d.log) })
-	working.Go(func() { d.watchModels(background) })
-	working.Go(func() { d.watchTyping(background) })
-	working.Go(func() { d.keep(background) })
-	working.Go(func() { d.renewSigningKeys(background) })
+	working.Go(func() { every(background, d.c.Models.Every, d.lookAtModels) })
+	working.Go(func() { every(background, d.c.Typing.Every, func() { d.swapTyping(false) }) })
+	working.Go(func() { every(background, d.c.State.SnapshotEvery, d.keep) })
+	if d.authorization != nil {
+		working.Go(func() { every(background, keysEvery, func() { d.renewSigningKeys(background) }) })
+	}
 	err := d.serve(stop, again)
 	d.ready.Store(false)
 	d.log.Info("stopping")
@@ -343,23 +347,28 @@ func (d *daemon) serve(stop context.Context, again <-chan os.Signal) error {
 	}
 }
 
-// keep writes snapshots and removes what retention no longer keeps.
-func (d *daemon) keep(ctx context.Context) {
-	tick := time.NewTicker(d.c.State.SnapshotEvery)
+// keep writes a snapshot and removes what retention no longer keeps.
+func (d *daemon) keep() {
+	if err := d.engine.Snapshot(); err != nil {
+		d.log.Error("snapshot failed; the log still has everything", "why", err)
+	}
+	if n, err := d.engine.Retire(); err != nil {
+		d.log.Error("retention failed", "why", err)
+	} else if n > 0 {
+		d.log.Info("log files removed", "files", n)
+	}
+}
+
+// every calls do at every interval until ctx is done.
+func every(ctx context.Context, interval time.Duration, do func()) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		}
-		if err := d.engine.Snapshot(); err != nil {
-			d.log.Error("snapshot failed; the log still has everything", "why", err)
-		}
-		if n, err := d.engine.Retire(); err != nil {
-			d.log.Error("retention failed", "why", err)
-		} else if n > 0 {
-			d.log.Info("log files removed", "files", n)
+			do()
 		}
 	}
 }

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -79,20 +77,11 @@ func (s *shelf) print(w io.Writer) {
 	}
 }
 
-// watchModels looks at the registry at every interval until ctx is done.
-func (d *daemon) watchModels(ctx context.Context) {
-	tick := time.NewTicker(d.c.Models.Every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			d.swapping.Lock()
-			d.swapModels()
-			d.swapping.Unlock()
-		}
-	}
+// lookAtModels looks at the registry, as at every interval.
+func (d *daemon) lookAtModels() {
+	d.swapping.Lock()
+	defer d.swapping.Unlock()
+	d.swapModels()
 }
 
 // readModelsAgain looks at the registry now, and tells a refusal even if it was told

@@ -2,10 +2,8 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -33,20 +31,6 @@ func readTyping(path string) (t *typing.Table, b []byte, err error) {
 type rhythms struct {
 	held []byte // when it was read last
 	told string // why it was refused then
-}
-
-// watchTyping looks at the table's file at every interval until ctx is done.
-func (d *daemon) watchTyping(ctx context.Context) {
-	tick := time.NewTicker(d.c.Typing.Every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			d.swapTyping(false)
-		}
-	}
 }
 
 // swapTyping puts in force what the file holds now, if that is not what it held. What
