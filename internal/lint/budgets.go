@@ -35,8 +35,7 @@ func (a *audit) budgets() {
 // counted returns how many packages the product has.
 func (a *audit) counted() (n int) {
 	for dir := range a.packages {
-		room, _, _ := strings.Cut(dir, "/")
-		if !slices.Contains(a.Measures, room) {
+		if !slices.ContainsFunc(a.Measures, func(m string) bool { return dir == m || strings.HasPrefix(dir, m+"/") }) {
 			n++
 		}
 	}
