@@ -486,3 +486,36 @@ func TestRetireWhileReading(t *testing.T) {
 		mustClose(t, l)
 	}
 }
+
+// TestHold: what is held stays although it is old, and goes once the log is larger than
+// that may make it. The control is the same log with nothing held.
+func TestHold(t *testing.T) {
+	retire := func(hold func(*Log, []Address)) (removed int, s Stats) {
+		dir, at := threeSegments(t)
+		now := time.Now().Add(2 * time.Hour)
+		l := mustOpen(t, dir, Options{SegmentBytes: 230, RetainAge: time.Hour, Now: func() time.Time { return now }})
+		defer mustClose(t, l)
+		mustAppend(t, l, "in a new segment, which begins two hours later")
+		hold(l, at)
+		n, err := l.Retire()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n, l.Stats()
+	}
+	if n, s := retire(func(*Log, []Address) {}); n < 2 || s.Released != 0 {
+		t.Errorf("control: %d removed, %+v", n, s)
+	}
+	if n, s := retire(func(l *Log, at []Address) { l.Hold(at[0], 0) }); n != 0 || s.Released != 0 {
+		t.Errorf("%d removed of a held log, %+v", n, s)
+	}
+	if n, s := retire(func(l *Log, at []Address) { l.Hold(at[4], 1<<20) }); n != 1 || s.Released != 0 {
+		t.Errorf("%d removed before what is held, %+v", n, s)
+	}
+	if n, s := retire(func(l *Log, at []Address) { l.Hold(at[0], 1) }); n < 2 || s.Released != uint64(n) {
+		t.Errorf("%d removed of a log that is too large, %+v", n, s)
+	}
+	if n, _ := retire(func(l *Log, at []Address) { l.Hold(at[0], 1); l.Pin(at[0]) }); n != 0 {
+		t.Errorf("%d removed that are pinned", n)
+	}
+}

@@ -142,6 +142,7 @@ type Stats struct {
 	Bytes        uint64 // of these records
 	TornBytes    uint64 // cut from the tail at Open
 	FailedWrites uint64 // writes, syncs and new segments that failed
+	Released     uint64 // segments that retention removed although they were held
 	Segments     int    // on disk now
 }
 
@@ -166,6 +167,11 @@ type Log struct {
 	torn    uint64
 	failed  uint64
 	kept    int // segments on disk
+
+	hold     Address // see Hold
+	holding  bool
+	holdMost int64
+	released uint64
 
 	round     *round // of the appends that wait for the next sync
 	syncing   bool
@@ -211,5 +217,5 @@ func (l *Log) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	done := l.visible()
-	return Stats{Records: done.records, Bytes: done.bytes, TornBytes: l.torn, FailedWrites: l.failed, Segments: l.kept}
+	return Stats{Records: done.records, Bytes: done.bytes, TornBytes: l.torn, FailedWrites: l.failed, Released: l.released, Segments: l.kept}
 }
