@@ -94,13 +94,19 @@ func parseClaims(payload []byte) (*Claims, error) {
 		return nil, err
 	}
 	c := &Claims{payload: payload, members: m}
-	for name, place := range map[string]*string{"iss": &c.Issuer, "sub": &c.Subject, "jti": &c.ID} {
-		if *place, err = m.text(name); err != nil {
+	for _, claim := range [...]struct {
+		name  string
+		place *string
+	}{{"iss", &c.Issuer}, {"sub", &c.Subject}, {"jti", &c.ID}} {
+		if *claim.place, err = m.text(claim.name); err != nil {
 			return nil, err
 		}
 	}
-	for name, place := range map[string]*time.Time{"exp": &c.Expiry, "nbf": &c.NotBefore, "iat": &c.IssuedAt} {
-		if *place, err = parseDate(m.get(name)); err != nil {
+	for _, claim := range [...]struct {
+		name  string
+		place *time.Time
+	}{{"exp", &c.Expiry}, {"nbf", &c.NotBefore}, {"iat", &c.IssuedAt}} {
+		if *claim.place, err = parseDate(m.get(claim.name)); err != nil {
 			return nil, err
 		}
 	}

@@ -174,9 +174,12 @@ func (m members) key() (k Key, usable bool, err error) {
 // of; "" if it is none of ours.
 func (m members) verifies() (Algorithm, error) {
 	var kty, crv, use, alg string
-	for name, place := range map[string]*string{"kty": &kty, "crv": &crv, "use": &use, "alg": &alg} {
+	for _, member := range [...]struct {
+		name  string
+		place *string
+	}{{"kty", &kty}, {"crv", &crv}, {"use", &use}, {"alg", &alg}} {
 		var err error
-		if *place, err = m.text(name); err != nil {
+		if *member.place, err = m.text(member.name); err != nil {
 			return "", err
 		}
 	}

@@ -7,9 +7,11 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/asn1"
 	"fmt"
 	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // p256Size is the length of one coordinate, and of one half of a signature.
@@ -55,13 +57,14 @@ func sign(private crypto.Signer, a Algorithm, input string) ([]byte, error) {
 
 // rawSignature writes what a crypto.Signer gives in ASN.1 as JWS has it.
 func rawSignature(der []byte) ([]byte, error) {
-	var sig struct{ R, S *big.Int }
-	rest, err := asn1.Unmarshal(der, &sig)
-	if err != nil || len(rest) > 0 || sig.R.Sign() <= 0 || sig.S.Sign() <= 0 || sig.R.BitLen() > 8*p256Size || sig.S.BitLen() > 8*p256Size {
+	var r, s []byte
+	sequence, inner := cryptobyte.String(der), cryptobyte.String(nil)
+	ok := sequence.ReadASN1(&inner, asn1.SEQUENCE) && sequence.Empty() && inner.ReadASN1Integer(&r) && inner.ReadASN1Integer(&s) && inner.Empty()
+	if !ok || len(r) == 0 || len(s) == 0 || len(r) > p256Size || len(s) > p256Size {
 		return nil, fmt.Errorf("%w: the signer returned no signature on P-256", ErrKey)
 	}
 	out := make([]byte, 2*p256Size)
-	sig.R.FillBytes(out[:p256Size])
-	sig.S.FillBytes(out[p256Size:])
+	copy(out[p256Size-len(r):], r)
+	copy(out[2*p256Size-len(s):], s)
 	return out, nil
 }

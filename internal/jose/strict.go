@@ -25,24 +25,40 @@ type member struct {
 // for "iss".
 type members []member
 
-// parseObject returns the members of data, which must be one JSON object in valid
-// UTF-8 in which no object, however deep, names a member twice. Which of two
-// members counts is otherwise up to the reader, and two readers of one token may
-// differ (RFC 7515, section 4; RFC 8725, section 2.4).
+// parseObject returns the members of data, which must be one strict JSON object.
 func parseObject(data []byte) (members, error) {
-	if !utf8.Valid(data) || !json.Valid(data) {
-		return nil, fmt.Errorf("%w: not JSON", ErrMalformed)
+	w := walk{deepest: maxDepth}
+	if err := w.through(data); err != nil {
+		return nil, err
 	}
-	data = bytes.Trim(data, " \t\r\n")
-	if data[0] != '{' {
+	if !w.object {
 		return nil, fmt.Errorf("%w: not a JSON object", ErrMalformed)
 	}
-	w := walk{out: make(members, 0, 8), seen: make([][]byte, 0, 8), levels: make([]level, 0, maxDepth)}
+	return w.out, nil
+}
+
+// Strict checks that data is one JSON value in valid UTF-8, at most deepest levels deep,
+// in which no object, however deep, names a member twice. Which of two members counts is
+// otherwise up to the reader, and two readers of one document may differ (RFC 8259,
+// section 4; RFC 7515, section 4; RFC 8725, section 2.4).
+func Strict(data []byte, deepest int) error {
+	w := walk{deepest: deepest}
+	return w.through(data)
+}
+
+// through goes through one strict JSON value.
+func (w *walk) through(data []byte) error {
+	if !utf8.Valid(data) || !json.Valid(data) {
+		return fmt.Errorf("%w: not JSON", ErrMalformed)
+	}
+	data = bytes.Trim(data, " \t\r\n")
+	w.object = data[0] == '{'
+	w.out, w.seen, w.levels = make(members, 0, 8), make([][]byte, 0, 8), make([]level, 0, maxDepth)
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '{', '[':
 			if err := w.open(data[i] == '{'); err != nil {
-				return nil, err
+				return err
 			}
 		case '}', ']':
 			w.ends(data, i)
@@ -56,13 +72,13 @@ func parseObject(data []byte) (members, error) {
 			end := stringEnd(data, i)
 			if w.name {
 				if err := w.add(data[i:end]); err != nil {
-					return nil, err
+					return err
 				}
 			}
 			i = end - 1
 		}
 	}
-	return w.out, nil
+	return nil
 }
 
 // stringEnd returns the index behind the string that begins at start.
@@ -80,11 +96,13 @@ func stringEnd(data []byte, start int) int {
 
 // walk is where a walk through a document is, and what it has found.
 type walk struct {
-	levels []level
-	seen   [][]byte // names in each object that is open, those of the innermost last
-	name   bool     // the next string is a name
-	out    members
-	value  int // where the value of the last of out begins; 0: it has ended
+	deepest int  // levels
+	object  bool // the document is one
+	levels  []level
+	seen    [][]byte // names in each object that is open, those of the innermost last
+	name    bool     // the next string is a name
+	out     members
+	value   int // where the value of the last of out begins; 0: it has ended
 }
 
 type level struct {
@@ -93,8 +111,8 @@ type level struct {
 }
 
 func (w *walk) open(object bool) error {
-	if len(w.levels) == maxDepth {
-		return fmt.Errorf("%w: more than %d levels", ErrMalformed, maxDepth)
+	if len(w.levels) == w.deepest {
+		return fmt.Errorf("%w: more than %d levels", ErrMalformed, w.deepest)
 	}
 	w.levels = append(w.levels, level{object, len(w.seen)})
 	w.name = object

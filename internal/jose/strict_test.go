@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -136,4 +137,33 @@ func TestDecodeBase64(t *testing.T) {
 			t.Errorf("%q: read as %q", in, got)
 		}
 	}
+}
+
+// FuzzStrict: strict JSON is JSON, and a doubled key is none.
+func FuzzStrict(f *testing.F) {
+	for _, seed := range []string{`{}`, `[1,"a",null,{"b":{}}]`, `{"a":1,"a":2}`, `{"a":1} 2`, `{"\u0061":1,"a":2}`, `[[[[[[[[[[1]]]]]]]]]]`, "\xff", `{"a":1}}`, `]`, `{`, ``} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if Strict(text, 8) != nil {
+			return
+		}
+		if !json.Valid(text) {
+			t.Fatalf("%q is no JSON", text)
+		}
+		var v any
+		if err := json.Unmarshal(text, &v); err != nil {
+			t.Fatal(err)
+		}
+		if object, ok := v.(map[string]any); ok { // counted another way: no name is lost in a map
+			var raw map[string]json.RawMessage
+			if err := json.Unmarshal(text, &raw); err != nil || len(raw) != len(object) {
+				t.Fatal(err)
+			}
+			doubled := append([]byte(`{"k":0,"k":`), append(slices.Clone(text), '}')...)
+			if Strict(doubled, 8) == nil {
+				t.Fatalf("%s was taken", doubled)
+			}
+		}
+	})
 }

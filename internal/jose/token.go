@@ -57,7 +57,9 @@ func (t *Token) verify(k Key) (*Claims, error) {
 // key it brings, which it returns: typ, alg, jwk and signature of section 4.3. That
 // the claims fit the request, that the proof is new, and whose key it is are left
 // to the caller.
-func ParseProof(compact string) (*Claims, Key, error) {
+func ParseProof(compact string) (*Claims, Key, error) { return parseProof(compact, nil) }
+
+func parseProof(compact string, known *ProofKeys) (*Claims, Key, error) {
 	t, err := parse(compact, []string{"dpop+jwt"})
 	if err != nil {
 		return nil, Key{}, err
@@ -65,9 +67,11 @@ func ParseProof(compact string) (*Claims, Key, error) {
 	if t.key == nil {
 		return nil, Key{}, fmt.Errorf("%w: a proof without a key", ErrMalformed)
 	}
-	k, err := ParseKey(t.key)
-	if err != nil {
-		return nil, Key{}, err
+	k, ok := known.find(t.key)
+	if !ok {
+		if k, err = ParseKey(t.key); err != nil {
+			return nil, Key{}, err
+		}
 	}
 	if k.Algorithm != t.Algorithm {
 		return nil, Key{}, fmt.Errorf("%w: the proof's key is for another algorithm", ErrKey)
@@ -75,6 +79,9 @@ func ParseProof(compact string) (*Claims, Key, error) {
 	claims, err := t.verify(k)
 	if err != nil {
 		return nil, Key{}, err
+	}
+	if !ok {
+		known.put(t.key, k)
 	}
 	return claims, k, nil
 }
@@ -116,12 +123,15 @@ func parseHeader(data []byte, types []string) (*Token, error) {
 	}
 	algorithm := ""
 	t := &Token{key: header.get("jwk")}
-	for name, place := range map[string]*string{"alg": &algorithm, "typ": &t.Type, "kid": &t.KeyID} {
-		if *place, err = header.text(name); err != nil {
+	for _, m := range [...]struct {
+		name  string
+		place *string
+	}{{"alg", &algorithm}, {"typ", &t.Type}, {"kid", &t.KeyID}} {
+		if *m.place, err = header.text(m.name); err != nil {
 			return nil, err
 		}
-		if present := header.get(name) != nil; present && *place == "" || len(*place) > maxName {
-			return nil, fmt.Errorf("%w: %s is empty or too long", ErrMalformed, name)
+		if present := header.get(m.name) != nil; present && *m.place == "" || len(*m.place) > maxName {
+			return nil, fmt.Errorf("%w: %s is empty or too long", ErrMalformed, m.name)
 		}
 	}
 	t.Algorithm = Algorithm(algorithm)
