@@ -37,5 +37,5 @@ func deadMessage(d *deadJSON, node uint16, key []byte) kafka.Message {
 		panic(err) // strings, numbers and bytes have a JSON form
 	}
 	name := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d", d.ID, d.Topic, d.Place, node))
-	return kafka.Message{Topic: Dead, Key: key, Value: value, Headers: headersOf(deadType, hex.EncodeToString(name[:16]), node, d.Time)}
+	return kafka.Message{Topic: Dead, Key: key, Value: value, Headers: headersOf(deadType, hex.AppendEncode(nil, name[:16]), node, d.Time.UTC().AppendFormat(nil, time.RFC3339Nano))}
 }

@@ -4,8 +4,9 @@
 // is kept in a file, and moves the place only past what the brokers have
 // acknowledged. Every fact is published at least once, facts of one key in the log's
 // order; a reader that drops event ids it has seen gets each once. An [Inbox] takes
-// feedback that arrives over Kafka, from offsets that it keeps itself. [Init] makes
-// the topics, [Lag] says how far readers are behind.
+// feedback that arrives over Kafka, from offsets that it keeps itself. A [Replica]
+// folds what other scorers have seen into this one's state. [Init] makes the topics,
+// [Lag] says how far readers are behind.
 //
 // The score path knows nothing of this: it appends to the log, and an outbox is a
 // goroutine that reads. A broker that is wrong or away makes the backlog on disk
@@ -22,7 +23,12 @@ const (
 	Changes   = "wary.changes"   // events, and changes of policy, models and typing table; key: who it is about
 	Dead      = "wary.dead"      // what could not be published, or not be taken, with the reason
 	Told      = "wary.told"      // documents of POST /v1/feedback, written by others
+	State     = "wary.state"     // what facts do to state, in binary, for the other scorers; key: the node
 )
+
+// prefix is what the names of topics begin with where [Settings].Prefix says nothing
+// else.
+const prefix = "wary"
 
 // maxValue bounds a message's value, in bytes, and all messages of one batch, so that
 // the batch of a partition stays below a broker's default message.max.bytes.

@@ -49,6 +49,7 @@ type Inbox struct {
 	pool *kafka.Transport
 	dead *kafka.Writer
 
+	topic  string
 	taking sync.Mutex // one message at a time
 	place  sync.Mutex // guards offsets and their file
 	kept   inboxPlace
@@ -57,8 +58,9 @@ type Inbox struct {
 	resumed chan struct{} // closed when reading goes on; nil where it does
 	stuck   bool          // told once; guarded by taking
 
-	crash func() bool // tests end it between an effect and its offset
-	stop  context.CancelFunc
+	session time.Duration // sessionTimeout; tests have less patience
+	crash   func() bool   // tests end it between an effect and its offset
+	stop    context.CancelFunc
 }
 
 // inboxPlace is what the file holds: the next offset of each partition.
@@ -98,7 +100,8 @@ func NewInbox(s Settings, o InboxOptions) (*Inbox, error) {
 	if o.Sync == nil {
 		o.Sync = func() error { return nil }
 	}
-	i := &Inbox{o: o, c: c, pool: c.transport(), kept: inboxPlace{Topic: Told}}
+	i := &Inbox{o: o, c: c, pool: c.transport(), topic: c.topic(Told), session: sessionTimeout}
+	i.kept.Topic = i.topic
 	if _, err := readPlace(o.Path, &i.kept); err != nil {
 		return nil, fmt.Errorf("exchange: offsets of the inbox: %w", err)
 	}
@@ -154,8 +157,8 @@ func (i *Inbox) Run(ctx context.Context) {
 		return
 	}
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID: i.o.Group, Brokers: i.c.addresses, Dialer: i.c.dialer(), Topics: []string{Told}, WatchPartitionChanges: true,
-		HeartbeatInterval: heartbeatEvery, SessionTimeout: sessionTimeout, RebalanceTimeout: sessionTimeout,
+		ID: i.o.Group, Brokers: i.c.addresses, Dialer: i.c.dialer(), Topics: []string{i.topic}, WatchPartitionChanges: true,
+		HeartbeatInterval: heartbeatEvery, SessionTimeout: i.session, RebalanceTimeout: i.session,
 		JoinGroupBackoff: joinBackoff, StartOffset: kafka.FirstOffset, Timeout: i.c.timeout,
 	})
 	if err != nil {
@@ -172,7 +175,7 @@ func (i *Inbox) Run(ctx context.Context) {
 			continue
 		}
 		rebalances.Inc()
-		for _, a := range generation.Assignments[Told] {
+		for _, a := range generation.Assignments[i.topic] {
 			generation.Start(func(inner context.Context) {
 				ctx, cancel := both(inner, ctx)
 				defer cancel()
@@ -213,8 +216,8 @@ func (i *Inbox) sameCluster(ctx context.Context) bool {
 		}
 		i.place.Lock()
 		defer i.place.Unlock()
-		if i.kept.Cluster != meta.ClusterID || i.kept.Topic != Told {
-			i.kept = inboxPlace{Cluster: meta.ClusterID, Topic: Told, Offsets: map[int]int64{}}
+		if i.kept.Cluster != meta.ClusterID || i.kept.Topic != i.topic {
+			i.kept = inboxPlace{Cluster: meta.ClusterID, Topic: i.topic, Offsets: map[int]int64{}}
 		}
 		return true
 	}
@@ -222,32 +225,38 @@ func (i *Inbox) sameCluster(ctx context.Context) bool {
 }
 
 // begin returns the offset at which a partition is read on: ours, else the one at the
-// broker, else the first. Where ours lies behind the end the topic was made anew.
+// broker, else the first.
 func (i *Inbox) begin(ctx context.Context, a kafka.PartitionAssignment) (int64, error) {
-	res, err := i.c.client(i.pool).ListOffsets(ctx, &kafka.ListOffsetsRequest{
-		Topics: map[string][]kafka.OffsetRequest{Told: {kafka.FirstOffsetOf(a.ID), kafka.LastOffsetOf(a.ID)}},
-	})
-	if err != nil {
-		return 0, err
-	}
-	if len(res.Topics[Told]) != 1 {
-		return 0, fmt.Errorf("no offsets of partition %d", a.ID)
-	}
-	p := res.Topics[Told][0]
-	if p.Error != nil {
-		return 0, p.Error
-	}
 	i.place.Lock()
 	at, ours := i.kept.Offsets[a.ID]
 	i.place.Unlock()
 	if !ours {
 		at = a.Offset
 	}
+	return beginning(ctx, i.c.client(i.pool), i.topic, a.ID, at, ours)
+}
+
+// beginning returns an offset where a partition has it, else its first: where ours lies
+// behind the end the topic was made anew.
+func beginning(ctx context.Context, c *kafka.Client, topic string, partition int, at int64, ours bool) (int64, error) {
+	res, err := c.ListOffsets(ctx, &kafka.ListOffsetsRequest{
+		Topics: map[string][]kafka.OffsetRequest{topic: {kafka.FirstOffsetOf(partition), kafka.LastOffsetOf(partition)}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	if len(res.Topics[topic]) != 1 {
+		return 0, fmt.Errorf("no offsets of partition %d", partition)
+	}
+	p := res.Topics[topic][0]
+	if p.Error != nil {
+		return 0, p.Error
+	}
 	if at >= p.FirstOffset && at <= p.LastOffset {
 		return at, nil
 	}
 	if ours {
-		slog.Warn("inbox: our offset is not in the topic; beginning with the first", "partition", a.ID, "offset", at, "first", p.FirstOffset, "last", p.LastOffset)
+		slog.Warn("exchange: our offset is not in the topic; beginning with the first", "topic", topic, "partition", partition, "offset", at, "first", p.FirstOffset, "last", p.LastOffset)
 	}
 	return p.FirstOffset, nil
 }
@@ -263,7 +272,7 @@ func (i *Inbox) consume(ctx context.Context, g *kafka.Generation, a kafka.Partit
 		next, err = i.begin(ctx, a)
 	}
 	r := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: i.c.addresses, Topic: Told, Partition: a.ID, Dialer: i.c.dialer(), MinBytes: 1, MaxBytes: 1 << 20, MaxWait: maxWait, QueueCapacity: 64,
+		Brokers: i.c.addresses, Topic: i.topic, Partition: a.ID, Dialer: i.c.dialer(), MinBytes: 1, MaxBytes: 1 << 20, MaxWait: maxWait, QueueCapacity: 64,
 	})
 	defer r.Close()
 	if err := r.SetOffset(next); err != nil {
@@ -324,7 +333,7 @@ func (i *Inbox) keep(g *kafka.Generation, partition int, next int64) bool {
 		slog.Warn("inbox: the offset cannot be kept: a restart would read messages again", "why", err)
 		return false
 	}
-	if err := g.CommitOffsets(map[string]map[int]int64{Told: {partition: next}}); err != nil {
+	if err := g.CommitOffsets(map[string]map[int]int64{i.topic: {partition: next}}); err != nil {
 		slog.Debug("inbox: the broker does not keep the offset", "why", err) // ours decides
 	}
 	return true
@@ -415,7 +424,9 @@ func (i *Inbox) bury(ctx context.Context, m *kafka.Message, why poison) error {
 	if len(key) == 0 || len(key) > maxTold {
 		key = partitionKey(0, i.o.Node)
 	}
-	if err := i.dead.WriteMessages(ctx, deadMessage(d, i.o.Node, key)); err != nil {
+	grave := deadMessage(d, i.o.Node, key)
+	grave.Topic = i.c.topic(grave.Topic)
+	if err := i.dead.WriteMessages(ctx, grave); err != nil {
 		return fmt.Errorf("bury a message: %w", hint(err))
 	}
 	inboxDead.Inc()

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -21,7 +22,7 @@ func realBroker(t *testing.T) Settings {
 	if broker == "" {
 		t.Skip("WARY_KAFKA names no broker: make test-kafka does")
 	}
-	return Settings{Brokers: []string{broker}}
+	return Settings{Brokers: []string{broker}, Prefix: fmt.Sprint("test-", time.Now().UnixNano())} // each run has topics of its own
 }
 
 // script runs scripts/kafka.sh.
@@ -39,25 +40,42 @@ func TestRealBroker(t *testing.T) {
 	if _, err := Init(within(t), s, TopicOptions{Partitions: 4, Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
-	before := hear(readAll(t, s, Decisions, Feedback, Changes))
-	// Each run is a node of its own: the event ids of a node whose clock stands still come again.
-	e, path := newEngineOf(t, uint16(time.Now().Unix())), placeFile(t)
+	e, path := newEngine(t), placeFile(t)
 	score(t, e, "a", 2000)
-	run(t, newOutbox(t, e, s, path).Run)
+	other := openNode(t, t.TempDir(), 8) // it hears meanwhile
+	defer other.close()
+	r, err := NewReplica(other.e, s, testSecret[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, r.Run)
+	run(t, newStateOutbox(t, e, s, path).Run)
 	eventually(t, "publishing begins", func() bool { return placeOffset(t, path) > 0 })
 	script(t, "kill")
 	score(t, e, "b", 2000) // while there is none
 	if reached(t, e, path)() {
 		t.Error("control: the broker was not away")
 	}
-	script(t, "start")
-	eventually(t, "all is published", reached(t, e, path))
-	got := hear(readAll(t, s, Decisions, Feedback, Changes))
-	for id := range logged(t, e).ids {
-		if !got.ids[id] || before.ids[id] {
-			t.Fatalf("fact %s: published %v, there before this run %v (then scripts/kafka.sh wipe)", id, got.ids[id], before.ids[id])
+	dropped, conn := 0, connectionOf(t, s)
+	w := conn.writer(conn.transport())
+	for range 10 {
+		if w.WriteMessages(within(t), kafka.Message{Topic: conn.topic(Told), Value: []byte("{}")}) != nil {
+			dropped++
 		}
 	}
+	w.Close()
+	script(t, "start")
+	eventually(t, "all is published", reached(t, e, path))
+	c := &cluster{settings: s}
+	got := hear(readAll(t, s, Decisions, Feedback, Changes))
+	lost, twice := harm(t, c, e, got)
+	eventually(t, "another scorer has heard all", func() bool {
+		r.folding.Lock()
+		defer r.folding.Unlock()
+		return !r.seen.Nodes[7].place().Less(e.End())
+	})
+	alike(t, e, other)
+	fault{"kill -9 of the broker while producing and consuming", len(got.ids), lost, twice, "who tries once (of 10)", dropped, 0}.tell(t)
 
 	k := &taker{engine: e}
 	i, err := NewInbox(s, InboxOptions{
@@ -67,13 +85,21 @@ func TestRealBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := documents(t, e, 50)
-	c := &cluster{settings: s}
 	run(t, i.Run)
 	tell(t, c, 3, all...)
 	eventually(t, "all is taken", func() bool { return k.known() == 50 })
 	if n := feedbackFacts(t, e); n != 50 {
 		t.Errorf("%d facts of 50 messages", n)
 	}
+}
+
+func connectionOf(t *testing.T, s Settings) *connection {
+	t.Helper()
+	c, err := s.connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // placeOffset returns the offset in the file of a place.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"slices"
 	"time"
 
@@ -26,9 +27,12 @@ import (
 //     and nothing after it before: facts of one key are first published in the
 //     order of the log.
 //  3. Its memory is that of one batch, however long the backlog.
+//  4. What is not published is kept from the log's retention, up to a bound.
 type Outbox struct {
 	engine *engine.Engine
-	path   string
+	o      OutboxOptions
+	c      *connection
+	key    []byte // of messages of state; nil where there are none
 	writer *kafka.Writer
 	pool   *kafka.Transport
 	facts  *engine.Follower
@@ -36,7 +40,10 @@ type Outbox struct {
 
 	held    *pending // read, and not in the batch before it
 	buf     []byte   // values of the batch
+	deeds   []byte   // what the batch does to state
 	place   journal.Address
+	kept    journal.Address // the place in the file
+	keptAt  time.Time
 	oldest  time.Time // when the oldest fact of the batch was logged
 	unkept  bool      // the place could not be written; told once
 	failing bool      // the brokers do not take facts; told once
@@ -44,9 +51,24 @@ type Outbox struct {
 	crash func() bool // tests end it between an acknowledgement and the place
 }
 
+// OutboxOptions say what is published. Path is required.
+type OutboxOptions struct {
+	Path string // file of the place
+	// Secret is the engine's. With it other scorers are told what facts do to state.
+	Secret []byte
+	// HoldBytes is how large the log may become for the sake of facts that are not
+	// published and that retention would remove; 0 is no bound.
+	HoldBytes int64
+	// Percent bounds how much of all processors' time publishing takes. Above it facts
+	// wait; 0 is no bound: then as much as it takes to keep up.
+	Percent int
+}
+
 // pending is a message and the place behind its fact.
 type pending struct {
 	message kafka.Message
+	deed    []byte
+	at      journal.Address
 	next    journal.Address
 	logged  time.Time
 }
@@ -66,22 +88,27 @@ const (
 )
 
 // NewOutbox returns the outbox of an engine whose place is kept in a file. Without
-// that file it begins with the oldest fact the log has. No broker is asked.
-func NewOutbox(e *engine.Engine, s Settings, path string) (*Outbox, error) {
+// that file it begins with the oldest fact the log has. From now on retention keeps what
+// is not published. No broker is asked.
+func NewOutbox(e *engine.Engine, s Settings, options OutboxOptions) (*Outbox, error) {
 	c, err := s.connect()
 	if err != nil {
 		return nil, err
 	}
 	var p outboxPlace
-	known, err := readPlace(path, &p)
+	known, err := readPlace(options.Path, &p)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: place of the outbox: %w", err)
 	}
 	if known && p.Node != e.Node() {
-		return nil, fmt.Errorf("exchange: %s is the place of node %d, this is node %d", path, p.Node, e.Node())
+		return nil, fmt.Errorf("exchange: %s is the place of node %d, this is node %d", options.Path, p.Node, e.Node())
 	}
 	pool := c.transport()
-	o := &Outbox{engine: e, path: path, writer: c.writer(pool), pool: pool, node: e.Node(), place: journal.Address{Segment: p.Segment, Offset: p.Offset}}
+	o := &Outbox{engine: e, o: options, c: c, writer: c.writer(pool), pool: pool, node: e.Node(), place: journal.Address{Segment: p.Segment, Offset: p.Offset}}
+	if o.kept = o.place; options.Secret != nil {
+		o.key = stateKey(options.Secret)
+	}
+	e.Hold(o.kept, options.HoldBytes)
 	o.facts = e.Follow(o.place)
 	return o, nil
 }
@@ -91,22 +118,38 @@ func NewOutbox(e *engine.Engine, s Settings, path string) (*Outbox, error) {
 func (o *Outbox) Run(ctx context.Context) {
 	defer o.end()
 	for ctx.Err() == nil {
+		started := time.Now()
 		batch, err := o.read()
+		busy := time.Since(started)
 		o.measure(len(batch) > 0)
 		switch {
 		case err != nil:
 			wait(ctx, o.find(err))
 		case len(batch) == 0:
+			o.keep(0)
 			wait(ctx, pollEvery)
 		case !o.deliver(ctx, batch):
+			o.keep(0)
 			return
 		case o.crash != nil && o.crash():
 			return
 		default:
 			o.place = batch[len(batch)-1].next
-			o.keep()
+			o.keep(placeEvery)
+			wait(ctx, o.rest(busy)-time.Since(started))
 		}
 	}
+	o.keep(0)
+}
+
+// rest is how long a batch must take at least, so that publishing stays within its share
+// of the processors. Writing a batch takes about as much of them as reading it did
+// (BenchmarkPublish); where they are all busy reading takes longer, and so it rests more.
+func (o *Outbox) rest(reading time.Duration) time.Duration {
+	if o.o.Percent <= 0 {
+		return 0
+	}
+	return 2 * reading * 100 / time.Duration(o.o.Percent*runtime.GOMAXPROCS(0))
 }
 
 func (o *Outbox) end() {
@@ -116,11 +159,29 @@ func (o *Outbox) end() {
 	o.pool.CloseIdleConnections()
 }
 
-// read returns the next batch, empty where there is no news.
+// read returns the next batch, empty where there is no news. What it does to state is
+// the last of its messages.
 func (o *Outbox) read() ([]pending, error) {
+	batch, err := o.readFacts()
+	if o.key == nil || len(batch) == 0 {
+		return batch, err
+	}
+	s := stretch{node: o.node, from: o.place, next: batch[len(batch)-1].next}
+	if s.from == (journal.Address{}) && batch[0].at.Segment > 1 {
+		s.from = batch[0].at // retention has removed the beginning
+	}
+	for i := range batch {
+		s.deeds = append(s.deeds, batch[i].deed...)
+	}
+	m := s.message(o.key)
+	m.Topic = o.c.topic(m.Topic)
+	return append(batch, pending{message: m, next: s.next}), nil
+}
+
+func (o *Outbox) readFacts() ([]pending, error) {
 	var batch []pending
 	size := 0
-	o.buf = o.buf[:0]
+	o.buf, o.deeds = o.buf[:0], o.deeds[:0]
 	for len(batch) < maxBatch {
 		p := o.held
 		if o.held = nil; p == nil {
@@ -134,7 +195,7 @@ func (o *Outbox) read() ([]pending, error) {
 			p = o.pendingOf(fact)
 		}
 		if size += len(p.message.Value) + overhead; size > maxValue && len(batch) > 0 {
-			p.message.Value = slices.Clone(p.message.Value) // the next batch overwrites the buffer
+			p.message.Value, p.deed = slices.Clone(p.message.Value), slices.Clone(p.deed) // the next batch overwrites the buffers
 			o.held = p
 			break
 		}
@@ -150,11 +211,16 @@ func (o *Outbox) read() ([]pending, error) {
 const overhead = 512
 
 func (o *Outbox) pendingOf(f *engine.Fact) *pending {
-	p := &pending{next: f.Next, logged: f.Logged}
+	p := &pending{at: f.At, next: f.Next, logged: f.Logged}
+	if start := len(o.deeds); o.key != nil {
+		o.deeds = appendDeed(o.deeds, f)
+		p.deed = o.deeds[start:len(o.deeds):len(o.deeds)]
+	}
 	var err error
 	if p.message, o.buf, err = messageOf(f, o.node, o.buf); err != nil {
 		p.message = o.dead(f.Logged, eventID(f, o.node), p.message.Topic, fmt.Sprintf("%d:%d", f.At.Segment, f.At.Offset), p.message.Key, len(p.message.Value), err)
 	}
+	p.message.Topic = o.c.topic(p.message.Topic)
 	return p
 }
 
@@ -164,7 +230,9 @@ func (o *Outbox) dead(logged time.Time, id, topic, place string, key []byte, byt
 	if key == nil {
 		key = partitionKey(0, o.node)
 	}
-	return deadMessage(&deadJSON{Time: logged.UTC(), Reason: why.Error(), ID: id, Topic: topic, Place: place, Bytes: bytes}, o.node, key)
+	m := deadMessage(&deadJSON{Time: logged.UTC(), Reason: why.Error(), ID: id, Topic: topic, Place: place, Bytes: bytes}, o.node, key)
+	m.Topic = o.c.topic(m.Topic)
+	return m
 }
 
 // deliver sends a batch until all of it is acknowledged. It reports false where the
@@ -192,8 +260,11 @@ func (o *Outbox) deliver(ctx context.Context, batch []pending) bool {
 			backoff = leastBackoff
 			continue
 		}
+		if ctx.Err() != nil {
+			return false
+		}
 		o.buf = nil // a request that was given up may still be read by its connection
-		if tooLarge(err) && !(alone && failed[0].Topic == Dead) {
+		if tooLarge(err) && !(alone && failed[0].Topic == o.c.topic(Dead)) {
 			if alone {
 				left[0] = o.refused(failed[0], err)
 			}
@@ -273,11 +344,22 @@ func (o *Outbox) find(err error) (pause time.Duration) {
 	return pause
 }
 
-// keep writes the place. Where that fails publishing goes on: after a restart facts
-// are published again, none is lost.
-func (o *Outbox) keep() {
-	err := writePlace(o.path, &outboxPlace{o.node, o.place.Segment, o.place.Offset})
-	if err != nil {
+// placeEvery is how often the place is written while there is much to publish: what was
+// published since is published again after a kill.
+const placeEvery = 250 * time.Millisecond
+
+// keep writes the place, unless it was written not long ago. Where that fails
+// publishing goes on: after a restart facts are published again, none is lost.
+func (o *Outbox) keep(unless time.Duration) {
+	if o.place == o.kept || time.Since(o.keptAt) < unless {
+		return
+	}
+	o.keptAt = time.Now()
+	err := writePlace(o.o.Path, &outboxPlace{o.node, o.place.Segment, o.place.Offset})
+	if err == nil {
+		o.kept = o.place
+		o.engine.Hold(o.kept, o.o.HoldBytes)
+	} else {
 		outboxUnkept.Inc()
 		if !o.unkept {
 			slog.Error("outbox: its place cannot be kept: a restart would publish facts again", "why", err)
@@ -325,6 +407,9 @@ func (o *Outbox) measure(waiting bool) {
 
 // wait waits, or until the context ends.
 func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

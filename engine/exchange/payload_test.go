@@ -92,7 +92,7 @@ func samples(t testing.TB) (out []kafka.Message) {
 	denied.Decision.Decision.Outcome = engine.Deny
 	for _, f := range []*engine.Fact{
 		full(), denied,
-		{Logged: testStart, Event: &engine.EventFact{ID: 1, Type: signals.PaymentSettled, Subject: 2, Client: 3, Time: testStart, Method: "m", Kind: "k", Credential: 4, Device: 5, Session: 6, Consent: 7, Payee: 8, Amount: &amount, Currency: "EUR", KeyBound: &bound}},
+		{Logged: testStart, Event: &engine.EventFact{ID: 1, Type: signals.PaymentSettled, Subject: 2, Client: 3, Time: testStart.UnixMilli(), Method: "m", Kind: "k", Credential: 4, Device: 5, Session: 6, Consent: 7, Payee: 8, Amount: &amount, Currency: "EUR", KeyBound: &bound}},
 		{Logged: testStart, Change: &engine.ChangeFact{What: "model", Digest: "sha256:" + strings.Repeat("0a", 32), Version: "1", Challenger: "sha256:" + strings.Repeat("0b", 32), ChallengerVersion: "2"}},
 	} {
 		m, _, err := messageOf(f, 7, nil)

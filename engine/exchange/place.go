@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/internal/journal"
 )
 
@@ -37,7 +36,7 @@ func writePlace(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	return engine.WriteFile(path, func(f *os.File) error {
+	return journal.WriteFile(path, func(f *os.File) error {
 		_, err := f.Write(append(b, '\n'))
 		return err
 	})

@@ -20,6 +20,7 @@ import (
 
 // Settings say how to reach the brokers. Only Brokers is required.
 type Settings struct {
+	Prefix         string        // of the topics' names, before the dot; default "wary"
 	Brokers        []string      // HOST:PORT of some of them; the others are learnt
 	ClientID       string        // by which brokers know us in quotas and logs; default "wary"
 	Compression    string        // of what is published: none, gzip, snappy, lz4 or zstd; default lz4
@@ -49,8 +50,15 @@ func (s *Settings) Validate() error {
 	return err
 }
 
+// What a topic's name may be made of, and how long we let its beginning be.
+const (
+	topicRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	maxPrefix  = 200
+)
+
 // connection is what settings come to.
 type connection struct {
+	prefix      string
 	addresses   []string
 	clientID    string
 	compression kafka.Compression
@@ -61,7 +69,10 @@ type connection struct {
 }
 
 func (s *Settings) connect() (*connection, error) {
-	c := &connection{addresses: s.Brokers, clientID: s.ClientID, timeout: s.Timeout, dial: s.dial}
+	c := &connection{prefix: s.Prefix, addresses: s.Brokers, clientID: s.ClientID, timeout: s.Timeout, dial: s.dial}
+	if c.prefix == "" {
+		c.prefix = prefix
+	}
 	if c.clientID == "" {
 		c.clientID = "wary"
 	}
@@ -73,6 +84,9 @@ func (s *Settings) connect() (*connection, error) {
 	}
 	if len(c.clientID) > maxClientID || strings.ContainsFunc(c.clientID, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, fmt.Errorf("exchange: client id %q: want at most %d printable characters without spaces", c.clientID, maxClientID)
+	}
+	if len(c.prefix) > maxPrefix || strings.ContainsFunc(c.prefix, func(r rune) bool { return !strings.ContainsRune(topicRunes, r) }) {
+		return nil, fmt.Errorf("exchange: prefix of topics %q: want at most %d of letters, digits, '.', '_' and '-'", c.prefix, maxPrefix)
 	}
 	if c.timeout < 100*time.Millisecond || c.timeout > 5*time.Minute {
 		return nil, fmt.Errorf("exchange: timeout %v: want 100ms to 5m", c.timeout)
@@ -93,6 +107,16 @@ func (s *Settings) connect() (*connection, error) {
 	}
 	c.sasl, err = s.mechanism(loopback)
 	return c, err
+}
+
+// topic returns the name that one of our topics has at these brokers. A name with the
+// prefix of these brokers stays as it is.
+func (c *connection) topic(ours string) string {
+	rest, ok := strings.CutPrefix(ours, prefix+".")
+	if !ok || strings.HasPrefix(ours, c.prefix+".") {
+		return ours
+	}
+	return c.prefix + "." + rest
 }
 
 func compression(name string) (kafka.Compression, error) {

@@ -29,11 +29,12 @@ type Made struct {
 const day = 24 * time.Hour
 
 // retention is how long brokers keep each topic; 0 is for ever. The log on each node's
-// disk is what counts; labels come up to 120 days late.
+// disk is what counts; labels come up to 120 days late, and a scorer that was away for
+// longer than State is kept begins with another's snapshot.
 var retention = [...]struct {
 	topic string
 	keep  time.Duration
-}{{Decisions, 30 * day}, {Feedback, 150 * day}, {Changes, 0}, {Dead, 90 * day}, {Told, 30 * day}}
+}{{Decisions, 30 * day}, {Feedback, 150 * day}, {Changes, 0}, {Dead, 90 * day}, {Told, 30 * day}, {State, 7 * day}}
 
 // Init makes the topics that are not there, with settings for data that must not be
 // lost: written to a majority before it is acknowledged, never compacted. Topics that
@@ -50,7 +51,7 @@ func Init(ctx context.Context, s Settings, o TopicOptions) ([]Made, error) {
 	defer pool.CloseIdleConnections()
 	req := &kafka.CreateTopicsRequest{}
 	for _, r := range retention {
-		req.Topics = append(req.Topics, o.topic(r.topic, r.keep))
+		req.Topics = append(req.Topics, o.topic(c.topic(r.topic), r.keep, r.topic == Dead))
 	}
 	res, err := c.client(pool).CreateTopics(ctx, req)
 	if err != nil {
@@ -73,9 +74,9 @@ func Init(ctx context.Context, s Settings, o TopicOptions) ([]Made, error) {
 	return made, errors.Join(failed...)
 }
 
-func (o TopicOptions) topic(name string, keep time.Duration) kafka.TopicConfig {
+func (o TopicOptions) topic(name string, keep time.Duration, single bool) kafka.TopicConfig {
 	t := kafka.TopicConfig{Topic: name, NumPartitions: o.Partitions, ReplicationFactor: o.Replication}
-	if name == Dead {
+	if single {
 		t.NumPartitions = 1
 	}
 	millis := int64(-1)
@@ -113,6 +114,7 @@ func existing(ctx context.Context, c *kafka.Client, name string) (Made, error) {
 
 // PartitionLag is how far a group is behind in a partition.
 type PartitionLag struct {
+	Group     string `json:"group"`
 	Topic     string `json:"topic"`
 	Partition int    `json:"partition"`
 	Next      int64  `json:"next"` // offset that is read next; -1 where the group has kept none
@@ -120,7 +122,8 @@ type PartitionLag struct {
 	Lag       int64  `json:"lag"`  // messages to read
 }
 
-// Lag returns how far a group is behind in each partition of a topic, in order.
+// Lag returns how far a group is behind in each partition of one of our topics, by the
+// name that it has here, in order.
 func Lag(ctx context.Context, s Settings, group, topic string) ([]PartitionLag, error) {
 	c, err := s.connect()
 	if err != nil {
@@ -129,6 +132,7 @@ func Lag(ctx context.Context, s Settings, group, topic string) ([]PartitionLag, 
 	pool := c.transport()
 	defer pool.CloseIdleConnections()
 	client := c.client(pool)
+	topic = c.topic(topic)
 	m, err := existing(ctx, client, topic)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
@@ -156,7 +160,7 @@ func Lag(ctx context.Context, s Settings, group, topic string) ([]PartitionLag, 
 	}
 	var out []PartitionLag
 	for _, p := range offsets.Topics[topic] {
-		l := PartitionLag{Topic: topic, Partition: p.Partition, Next: -1, End: p.LastOffset}
+		l := PartitionLag{Group: group, Topic: topic, Partition: p.Partition, Next: -1, End: p.LastOffset}
 		from := p.FirstOffset
 		if n, ok := next[p.Partition]; ok && n >= 0 {
 			l.Next, from = n, max(n, from)
@@ -166,6 +170,20 @@ func Lag(ctx context.Context, s Settings, group, topic string) ([]PartitionLag, 
 	}
 	slices.SortFunc(out, func(a, b PartitionLag) int { return cmp.Compare(a.Partition, b.Partition) })
 	return out, nil
+}
+
+// LagOfNode returns how far a node's inbox and replica are behind: the latter where
+// there is a topic for it.
+func LagOfNode(ctx context.Context, s Settings, node uint16) ([]PartitionLag, error) {
+	told, err := Lag(ctx, s, GroupOf(node), Told)
+	if err != nil {
+		return nil, err
+	}
+	state, err := Lag(ctx, s, ReplicaGroupOf(node), State)
+	if errors.Is(err, kafka.UnknownTopicOrPartition) {
+		err = nil
+	}
+	return append(told, state...), err
 }
 
 // keptBy returns the offsets that a group has kept at the broker.

@@ -25,7 +25,14 @@ import (
 
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	os.Exit(m.Run())
+	code := m.Run()
+	if path := os.Getenv("WARY_FAULTS"); path != "" && code == 0 {
+		if err := writeFaults(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 // patience bounds what a test waits for; nothing is measured by it.
@@ -57,7 +64,7 @@ type cluster struct {
 
 func newCluster(t testing.TB, partitions int32, opts ...kfake.Opt) *cluster {
 	t.Helper()
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(partitions, Decisions, Feedback, Changes, Dead, Told)}, opts...)...)
+	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(partitions, Decisions, Feedback, Changes, Dead, Told, State)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,8 +160,13 @@ func (c *cluster) all(t testing.TB, topics ...string) (out []*kgo.Record) {
 func readAll(t testing.TB, s Settings, topics ...string) (out []*kgo.Record) {
 	t.Helper()
 	s.dial = nil
+	conn, err := s.connect()
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := 0
-	for _, topic := range topics {
+	for i, topic := range topics {
+		topics[i] = conn.topic(topic)
 		lags, err := Lag(within(t), s, "nobody", topic)
 		if err != nil {
 			t.Fatal(err)
@@ -211,12 +223,7 @@ var testStart = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func newEngine(t testing.TB) *engine.Engine {
 	t.Helper()
-	return newEngineOf(t, 7)
-}
-
-func newEngineOf(t testing.TB, node uint16) *engine.Engine {
-	t.Helper()
-	e, err := engine.Open(t.TempDir(), engine.Options{Secret: [32]byte{1, 2, 3}, Node: node, RetryEntries: 1 << 12, JoinEntries: 1 << 12, Now: func() time.Time { return testStart }})
+	e, err := engine.Open(t.TempDir(), engine.Options{Secret: [32]byte{1, 2, 3}, Node: 7, RetryEntries: 1 << 12, JoinEntries: 1 << 12, Now: func() time.Time { return testStart }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +301,7 @@ func run(t testing.TB, r func(context.Context)) (end func()) {
 
 func newOutbox(t testing.TB, e *engine.Engine, s Settings, path string) *Outbox {
 	t.Helper()
-	o, err := NewOutbox(e, s, path)
+	o, err := NewOutbox(e, s, OutboxOptions{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
