@@ -11,8 +11,12 @@ import (
 )
 
 // Serving are the models that score. The champion decides; the answer of the
-// challenger, nil where there is none, is only recorded.
-type Serving struct{ Champion, Challenger *Model }
+// challenger, nil where there is none, is only recorded. By is who had it so, where
+// that is known.
+type Serving struct {
+	Champion, Challenger *Model
+	By                   string
+}
 
 // Registry is a folder of models that names which of them serve. Each lies in a
 // folder of its own, named by the digits of its digest; [ServingFile] names the
@@ -84,6 +88,7 @@ func (r *Registry) Read(now Serving) (Serving, error) {
 	was := r.refused
 	r.refused = map[string]refusal{}
 	next := now
+	next.By = names.By
 	var failed [2]error
 	if names.Champion == "" {
 		next.Champion = r.own
@@ -101,6 +106,9 @@ func (r *Registry) Read(now Serving) (Serving, error) {
 	}
 	if next.Champion != nil && next.Challenger != nil && next.Champion.Digest() == next.Challenger.Digest() {
 		next.Challenger = nil
+	}
+	if next.Champion == now.Champion && next.Challenger == now.Challenger {
+		next.By = now.By // nobody has changed anything
 	}
 	return next, errors.Join(failed[:]...)
 }

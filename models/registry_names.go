@@ -20,21 +20,26 @@ const ServingFile = "serving.json"
 type Names struct {
 	Champion   string `json:"champion,omitempty"`
 	Challenger string `json:"challenger,omitempty"`
+	Before     string `json:"before,omitempty"` // the champion that this one took the place of
+	By         string `json:"by,omitempty"`     // who wrote the file, for the log
 }
 
-// ParseNames reads a serving file: one JSON object of "champion" and "challenger",
-// each a digest, once or not at all, and nothing else.
+// ParseNames reads a serving file: one JSON object of "champion", "challenger" and
+// "before", each a digest, and "by", each once or not at all, and nothing else.
 func ParseNames(text []byte) (n Names, err error) {
 	if err := decodeStrict(text, &n); err != nil {
 		return Names{}, fmt.Errorf("%s: %w", ServingFile, err)
 	}
-	for _, d := range [...]string{n.Champion, n.Challenger} {
+	for _, d := range [...]string{n.Champion, n.Challenger, n.Before} {
 		if d != "" && !isDigest(d) {
 			return Names{}, fmt.Errorf("%s: %.80q is no digest such as sha256:<64 hexadecimal digits>", ServingFile, d)
 		}
 	}
 	if n.Champion != "" && n.Champion == n.Challenger {
 		return Names{}, fmt.Errorf("%s: champion and challenger are the same model", ServingFile)
+	}
+	if len(n.By) > 64 {
+		return Names{}, fmt.Errorf("%s: by has %d characters, more than 64", ServingFile, len(n.By))
 	}
 	return n, nil
 }

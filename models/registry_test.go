@@ -68,6 +68,7 @@ func TestParseNames(t *testing.T) {
 	for text, want := range map[string]Names{
 		`{}`: {}, `{"champion":"` + a + `"}`: {Champion: a}, ` { "challenger" : "` + b + "\" }\n": {Challenger: b},
 		`{"challenger":"` + b + `","champion":"` + a + `"}`: {Champion: a, Challenger: b}, `{"champion":""}`: {},
+		`{"before":"` + b + `","by":"anna"}`: {Before: b, By: "anna"},
 	} {
 		if got, err := ParseNames([]byte(text)); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", text, got, err)
@@ -80,7 +81,8 @@ func TestParseNames(t *testing.T) {
 		`{"Champion":"` + a + `"}`: "is unknown", `{"third":"` + a + `"}`: "unknown field", `{"champion":"` + a + `","champion":"` + b + `"}`: "twice",
 		`{"champion":"` + a + `","challenger":"` + a + `"}`: "same model",
 		`{"champion":"` + a[:70] + `"}`:                     "no digest", `{"champion":"` + strings.ToUpper(a) + `"}`: "no digest", `{"champion":"` + a[7:] + `"}`: "no digest",
-		`{"champion":"sha256:` + strings.Repeat("/", 64) + `"}`: "no digest",
+		`{"champion":"sha256:` + strings.Repeat("/", 64) + `"}`: "no digest", `{"before":"` + a[:70] + `"}`: "no digest",
+		`{"by":"` + strings.Repeat("x", 65) + `"}`: "more than 64",
 	} {
 		got, err := ParseNames([]byte(text))
 		if got != (Names{}) {
@@ -249,7 +251,7 @@ func TestRead(t *testing.T) {
 	}
 	name := func(champion, challenger string) {
 		t.Helper()
-		if err := r.Name(Names{champion, challenger}); err != nil {
+		if err := r.Name(Names{Champion: champion, Challenger: challenger}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -283,7 +285,7 @@ func TestReadKeepsARole(t *testing.T) {
 	s, own := newSigner(t), loadModel(t, "zero", "own")
 	r := NewRegistry(t.TempDir(), []PublicKey{s.Public()}, own)
 	a, b := add(t, r, s, "a"), add(t, r, s, "b")
-	if err := r.Name(Names{a, ""}); err != nil {
+	if err := r.Name(Names{Champion: a}); err != nil {
 		t.Fatal(err)
 	}
 	now, err := r.Read(Serving{})

@@ -25,6 +25,7 @@ type Set struct {
 	Families []string  // names of Row.Family; the first is of honest attempts
 	Unseen   int       // the family that the judged score was not trained on, 0 for none
 	Settings []Setting // what Row.Setting counts; at least one
+	Actions  []string  // what Row.Action counts; may be none
 	Rows     []Row
 	Scores   []Score // of all rows; the first is judged, the others stand beside it
 	// Prior is the share of takeovers that precision, calibration and loss are for;
@@ -51,9 +52,13 @@ type Row struct {
 	History  int32   // successes of the user before
 	Family   uint8   // of Set.Families
 	Setting  uint8   // of Set.Settings
+	Action   uint8   // of Set.Actions
 	Takeover bool    // otherwise honest
 	Weight   float32 // how many such attempts it stands for
 	Value    float32 // of a takeover: what it costs where it passes
+	// Rest is, of a takeover, the highest that the first score said of what followed on the
+	// account until money was moved, with that; 0 where nothing did or nobody knows.
+	Rest float64
 }
 
 // Score is what one way of scoring said of every row: higher is riskier. It is
@@ -95,7 +100,8 @@ func (s *Set) check() error {
 	}
 	for i := range s.Rows {
 		r := &s.Rows[i]
-		if int(r.Family) >= len(s.Families) || int(r.Setting) >= len(s.Settings) || !(r.Weight > 0) || r.Takeover != (r.Family > 0) {
+		if int(r.Family) >= len(s.Families) || int(r.Setting) >= len(s.Settings) || !(r.Weight > 0) || r.Takeover != (r.Family > 0) ||
+			len(s.Actions) > 0 && int(r.Action) >= len(s.Actions) {
 			return fmt.Errorf("evaluate: row %d is of family %d and setting %d, takeover %v, weight %g", i, r.Family, r.Setting, r.Takeover, r.Weight)
 		}
 	}
@@ -147,6 +153,9 @@ func (s *Set) Judge() (*Report, error) {
 	s.histories(r, all)
 	s.weeks(r, all)
 	s.settings(r)
+	s.missed(r, all)
+	s.inTime(r, all)
+	s.own(r)
 	var err error
 	if s.Probabilities {
 		s.above(r, all)

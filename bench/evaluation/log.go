@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/waryauth/wary/bench/population"
-	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/engine/feedback"
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/models/train"
@@ -24,8 +24,8 @@ import (
 // attempts are scored by one fitted to other users'.
 func Log(ctx context.Context, data string, settled time.Duration, m *models.Model, progress func()) (*Report, error) {
 	l := logged{most: mostLogged, stride: 1}
-	skipped := 0
-	for c, err := range engine.Cases(data, &skipped) {
+	var read feedback.Report
+	for row, err := range feedback.Window(data, time.Time{}, time.Time{}, feedback.WindowOptions{Report: &read}) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -35,16 +35,16 @@ func Log(ctx context.Context, data string, settled time.Duration, m *models.Mode
 		if progress != nil {
 			progress()
 		}
-		l.take(c)
+		l.take(row)
 	}
 	rows := l.settle(settled)
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("no attempt of the log is labelled, or old enough to count as legitimate (%d are of another feature schema)", skipped)
+		return nil, fmt.Errorf("no attempt of the log is labelled, or old enough to count as legitimate (%d are of another feature schema)", read.OtherSchema)
 	}
 	s, d := l.set(rows, m)
 	notes := []string{fmt.Sprintf("%d attempts labelled fraud, %d legitimate, %d without a label that are older than %s.", l.said[signals.Fraud], l.said[signals.Legitimate], l.presumed, settled)}
-	if skipped > 0 {
-		notes = append(notes, fmt.Sprintf("%d decisions of another feature schema are left out.", skipped))
+	if read.OtherSchema > 0 {
+		notes = append(notes, fmt.Sprintf("%d decisions of another feature schema are left out.", read.OtherSchema))
 	}
 	if l.stride > 1 {
 		notes = append(notes, fmt.Sprintf("Of the legitimate attempts one of %d is judged, and stands for as many.", l.stride))
@@ -88,12 +88,16 @@ type attempt struct {
 	label  signals.FeedbackValue
 }
 
-func (l *logged) take(c *engine.Case) {
+func (l *logged) take(c *feedback.Row) {
 	l.last = c.Logged
 	if c.Result == signals.Failure {
 		return
 	}
-	fraud := c.Label == signals.Fraud
+	label := c.Label
+	if c.Source == signals.Challenge { // a challenge is no judge of who challenges
+		label = 0
+	}
+	fraud := label == signals.Fraud
 	if !fraud {
 		if l.others++; l.others%l.stride != 0 {
 			return
@@ -103,7 +107,7 @@ func (l *logged) take(c *engine.Case) {
 	if user == 0 { // nobody is known by the name: each is another
 		user = uint64(c.At.Segment)<<40 ^ uint64(c.At.Offset)
 	}
-	l.kept = append(l.kept, attempt{*c.Vector, user, c.Logged, c.Label})
+	l.kept = append(l.kept, attempt{*c.Vector, user, c.Logged, label})
 	if len(l.kept) < l.most {
 		return
 	}

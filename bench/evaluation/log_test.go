@@ -7,6 +7,7 @@ import (
 
 	"github.com/waryauth/wary/bench/population"
 	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/engine/feedback"
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/models/modeltest"
@@ -96,7 +97,7 @@ func TestLoggedIsThinned(t *testing.T) {
 	var v features.Vector
 	n, frauds := most*2+most/2, 0
 	for i := range n {
-		c := engine.Case{Vector: &v, Logged: time.Unix(int64(i), 0), User: features.Key(i + 1), Result: signals.Success}
+		c := feedback.Row{Case: engine.Case{Vector: &v, Logged: time.Unix(int64(i), 0), User: features.Key(i + 1), Result: signals.Success}}
 		if i%100 == 0 {
 			frauds++
 			c.Label = signals.Fraud

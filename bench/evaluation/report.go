@@ -25,7 +25,11 @@ type Report struct {
 	Nothing       float64 // loss of 1,000 attempts where nothing is challenged
 	Costs         Costs
 	Scores        []Judged
+	InTime        []float64 // of the first score, by rate: caught before money is moved, or with it; none where nobody knows
+	Own           []float64 // of the first score, by rate: caught where every setting has its own threshold; none where there is one
 	Families      []Family
+	Missed        *Missed
+	Limits        string    // the caller's: why they are missed
 	Histories     []History // of 1 to 39 successes before
 	Bands         []Band
 	Reliability   *models.Reliability // nil where the score is no probability

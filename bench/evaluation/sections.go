@@ -50,7 +50,11 @@ func whole(n int) string { return strconv.Itoa(n) }
 func (r *Report) sections() []section {
 	var out []section
 	if len(r.Scores) > 0 {
-		out = append(out, r.detection(), r.curves(), r.byFamily(), r.byHistory())
+		out = append(out, r.detection(), r.curves(), r.byFamily())
+		if r.Missed != nil {
+			out = append(out, r.misses())
+		}
+		out = append(out, r.byHistory())
 		if r.Reliability != nil {
 			out = append(out, r.calibration())
 		}
@@ -85,6 +89,19 @@ func (r *Report) detection() section {
 		row := []string{s.Name, fmt.Sprintf("%s (%s to %s)", fixed(s.AUC.Value, 4), fixed(s.AUC.Low, 4), fixed(s.AUC.High, 4)), fixed(s.Precision, 3)}
 		for _, c := range s.Caught {
 			row = append(row, c.tell())
+		}
+		t.rows = append(t.rows, row)
+	}
+	for _, more := range []struct {
+		name   string
+		caught []float64
+	}{{"in time: at the first success, or at what follows until money is moved", r.InTime}, {"each deployment at its own threshold", r.Own}} {
+		if len(more.caught) == 0 {
+			continue
+		}
+		row := []string{r.Scores[0].Name + ", " + more.name, "", ""}
+		for _, c := range more.caught {
+			row = append(row, percent(c, 1))
 		}
 		t.rows = append(t.rows, row)
 	}
