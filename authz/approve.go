@@ -14,17 +14,18 @@ import (
 )
 
 // Stage is where in the exchange the engine is asked.
-type Stage uint8
+type Stage = engine.Stage
 
 // Stages.
 const (
-	Pushed         Stage = iota + 1 // the client pushes a request
-	Authenticated                   // a person has proved who they are, or failed to
-	Redeemed                        // a code is exchanged
-	Refreshed                       // a refresh token is used
-	ForClientToken                  // a client asks for a token of its own
-	Introspected                    // a resource server asks whether a token is good
-	stages         int   = iota + 1
+	Pushed         = engine.Pushed
+	Authenticated  = engine.Authenticated
+	Redeemed       = engine.Redeemed
+	Refreshed      = engine.Refreshed
+	ForClientToken = engine.ForClientToken
+	Introspected   = engine.Introspected
+	Changed        = engine.Changed
+	stages         = engine.Stages
 )
 
 // stageActions are the attempts that the stages are to the engine. Where a client
@@ -32,7 +33,7 @@ const (
 // can tell what is usual of servers from what is usual of people.
 var stageActions = [...]signals.Action{
 	Pushed: signals.API, Authenticated: signals.Authorize, Redeemed: signals.TokenRequest, Refreshed: signals.Refresh,
-	ForClientToken: signals.API, Introspected: signals.API,
+	ForClientToken: signals.API, Introspected: signals.API, Changed: signals.AccountChange,
 }
 
 // Approval is the engine's leave to grant something: what it let pass of what was
@@ -53,13 +54,6 @@ type Approval struct {
 	spent      atomic.Bool
 }
 
-// Removal is what was asked for and is not granted, and why, in plain words.
-type Removal struct {
-	Scope   string `json:"scope,omitempty"`
-	Detail  string `json:"type,omitempty"` // type of the authorization detail
-	Because string `json:"because"`
-}
-
 // question is what the engine is asked.
 type question struct {
 	stage      Stage
@@ -72,39 +66,38 @@ type question struct {
 	details    []Detail
 	possession Possession
 	issued     time.Time // of the token or code that is presented
-	previous   string    // decision whose challenge is being met
+	previous   string    // the decision before in this exchange
 	origin     *Origin
+	habits     habits // at Authenticated
 }
 
 // verdict is the engine's answer: an approval with Allow, a challenge with StepUp.
+// Where the engine gave none it is the policy's, and fault says why.
 type verdict struct {
 	outcome   engine.Outcome
 	approval  *Approval
 	challenge engine.Challenge
-	decision  string
+	decision  string // "" with a fault
+	fault     error
 }
 
-// approve asks the engine. The error is a fault: no answer in time, none that
-// makes sense, or a failure. It is never an allow; what follows from it is the
-// caller's: before a person it is a challenge, at the token endpoint the request
-// may be sent again.
-func (a *Authority) approve(ctx context.Context, q *question) (*verdict, error) {
+// approve asks the engine. Where there is no answer in time, none that makes sense, or a
+// failure, the policy's table of faults answers.
+func (a *Authority) approve(ctx context.Context, q *question) *verdict {
 	x := a.scratch.Get().(*engine.Assessment)
 	x.Reset()
 	a.attempt(&x.Attempt, q)
 	x.Body = []byte(x.Attempt.ID) // the id is new and random: no other bytes come under it
 	if err := a.ask(ctx, x); err != nil {
-		faultsTotal[q.stage].Inc()
-		return nil, err // x may still be in the engine's hands: it is not pooled again
+		return a.unanswered(q, err) // x may still be in the engine's hands: it is not pooled again
 	}
 	v, err := a.judge(q, &x.Decision)
 	a.scratch.Put(x)
 	if err != nil {
-		faultsTotal[q.stage].Inc()
-		return nil, err
+		return a.unanswered(q, err)
 	}
 	decisionsTotal[q.stage][v.outcome].Inc()
-	return v, nil
+	return v
 }
 
 // Faults of the engine.
@@ -178,7 +171,7 @@ func (a *Authority) judge(q *question, d *engine.Decision) (*verdict, error) {
 			stage: q.stage, client: q.client.ID, subject: q.subject, scopes: among(q.scopes, g.Scopes), life: time.Duration(g.TTLSeconds) * time.Second,
 			constraint: g.Constraint, level: d.Level, decision: v.decision,
 		}
-		v.approval.narrow(q, g)
+		a.narrow(v.approval, q, g)
 	}
 	return v, nil
 }
@@ -189,31 +182,12 @@ func (a *Authority) met(q *question, c *engine.Challenge) bool {
 	switch q.stage {
 	case Redeemed:
 		within = max(within, a.o.Lives.Interaction+a.o.Lives.Code)
+	case Changed:
+		within = max(within, a.o.Lives.Interaction)
 	case Introspected:
 		within = max(within, a.o.Lives.Interaction+a.o.Lives.Code+a.o.Lives.Access)
 	}
 	return q.stage != Authenticated && q.person != nil && q.person.proves(c) && a.now().Sub(q.person.AuthTime) < within
-}
-
-// narrow notes what of a question is not granted.
-func (p *Approval) narrow(q *question, g *engine.Grant) {
-	for i, d := range q.details {
-		if i < len(g.Details) && g.Details[i] {
-			p.details = append(p.details, d)
-		} else {
-			p.removed = append(p.removed, Removal{Detail: d.Type, Because: "it is too sensitive at this risk"})
-		}
-	}
-	for _, s := range q.scopes {
-		if slices.Contains(p.scopes, s) {
-			continue
-		}
-		r := Removal{Scope: s, Because: "it is too sensitive at this risk"}
-		if i := slices.IndexFunc(g.Removed, func(r engine.Removal) bool { return r.Scope == s }); i >= 0 {
-			r.Because = string(g.Removed[i].AppendBecause(nil))
-		}
-		p.removed = append(p.removed, r)
-	}
 }
 
 // take spends an approval and reports whether it was good: a decision's, and not
@@ -234,10 +208,10 @@ func (a *Authority) attempt(at *signals.Attempt, q *question) {
 	at.Time = a.now()
 	at.Action = stageActions[q.stage]
 	at.Subject = q.subject
-	at.UserPresent = signals.Some(q.stage == Authenticated)
+	at.UserPresent = signals.Some(q.stage == Authenticated || q.stage == Changed)
 	at.PreviousDecisionID = q.previous
 	at.Client = signals.Client{ID: q.client.ID, RedirectURI: q.redirect, AuthMethod: q.client.Auth, SoftwareVersion: q.client.SoftwareVersion}
-	if q.stage != Pushed && q.stage != Authenticated { // what is presented, or bound to
+	if q.stage != Pushed && q.stage != Authenticated && q.stage != Changed { // what is presented, or bound to
 		at.Token = signals.Token{DPoPJKT: q.possession.JKT, Binding: q.possession.binding(), Issued: q.issued}
 	}
 	at.Intent.Scopes = append(at.Intent.Scopes, q.scopes...)

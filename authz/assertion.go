@@ -73,7 +73,7 @@ func (a *Authority) Assert(clientID, assertion string) (*Client, *Assertion, err
 		return wrong("iss or sub of the client assertion is not the client")
 	case !claims.Audience.Is(a.o.Issuer): // the issuer as a string: not an array, not the endpoint's URL
 		return wrong("aud of the client assertion is not the issuer")
-	case claims.ID == "" || len(claims.ID) > maxID:
+	case claims.ID == "" || len(claims.ID) > jose.MaxID:
 		return wrong("jti of the client assertion is missing or too long")
 	}
 	if err := claims.Check(jose.Window{Now: a.now(), MaxLife: MaxAssertionLife}); err != nil {
@@ -124,20 +124,20 @@ func (a *Authority) Use(ctx context.Context, s *Assertion) error {
 	}
 	var err error
 	switch {
-	case a.used.shared != nil:
-		err = a.used.mark(ctx, s.client, s.id, s.expires)
+	case a.o.SharedReplay:
+		err = a.used.Mark(ctx, s.client, s.id, s.expires)
 	case s.issued.IsZero() || s.issued.After(a.now()):
 		err = store.PutNew(ctx, a.o.Store, "assertion:"+jose.Digest(s.client+"\x00"+s.id), []byte{1}, store.Until(s.expires.Add(time.Minute)))
 		if errors.Is(err, store.ErrConflict) {
-			err = errMarked
+			err = store.ErrMarked
 		}
 	case s.issued.Before(a.began.Truncate(time.Second)):
 		return refuse(InvalidClient, "the client assertion was made before this server started; make another")
 	default:
-		err = a.used.mark(ctx, s.client, s.id, s.expires)
+		err = a.used.Mark(ctx, s.client, s.id, s.expires)
 	}
 	switch {
-	case errors.Is(err, errMarked):
+	case errors.Is(err, store.ErrMarked):
 		return refuse(InvalidClient, "the client assertion was used before")
 	case err != nil:
 		return a.broke("remember the client assertion", err)

@@ -9,8 +9,8 @@
 //
 // Nothing is signed without a decision. The engine's answer becomes an [Approval],
 // which only approve makes; issue takes nothing else, and each once. What is
-// granted is never more than what was asked and what was approved. A fault of the
-// engine is no approval.
+// granted is never more than what was asked and what was approved. Where the engine
+// gives no answer, the policy's table of faults answers for it, and allows nothing new.
 //
 // What must be taken once lies in a store (internal/store), codes, tokens and
 // request URIs as their SHA-256 only: one code gives one grant, however many ask at
@@ -34,6 +34,8 @@ import (
 	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/internal/jose"
 	"github.com/waryauth/wary/internal/store"
+	"github.com/waryauth/wary/internal/store/statuslist"
+	"github.com/waryauth/wary/signals"
 )
 
 // Options of an authority.
@@ -50,7 +52,7 @@ type Options struct {
 	// Claims returns the identity claims of a subject, for userinfo and ID tokens, and
 	// ClaimNames are those that people have here. Nil: there are none.
 	Claims     func(ctx context.Context, subject string) (map[string]any, error)
-	ClaimNames []string
+	ClaimNames func() []string
 
 	// SharedReplay marks client assertions and DPoP proofs in the store, and takes the
 	// nonce's key from Secret: for more than one node. Otherwise they are marked in memory
@@ -58,10 +60,22 @@ type Options struct {
 	SharedReplay bool
 	Secret       [32]byte
 
-	Deadline time.Duration // for the engine; default 50 ms
-	Lives    Lives
-	Log      *slog.Logger
-	Now      func() time.Time // default time.Now
+	// Policy returns the policy in force, whose table of faults says what follows where the
+	// engine gives no answer: engine.Engine.Policy. Nil: the default policy.
+	Policy func() *engine.Policy
+	// Tell takes how what the engine decided about has ended: engine.Engine.Feedback. It is
+	// called by Report. Nil: nobody is told.
+	Tell func(*signals.Feedback, time.Time) error
+
+	// Record takes revocations as events into the log of facts: engine.Engine.Event. Nil:
+	// they are in no log.
+	Record func(*signals.Event, time.Time) error
+
+	StatusTTL time.Duration // how long a copy of a status list may be used; whole seconds, default 1 s
+	Deadline  time.Duration // for the engine; default 50 ms
+	Lives     Lives
+	Log       *slog.Logger
+	Now       func() time.Time // default time.Now
 }
 
 // Lives are how long things live. Zero is the default.
@@ -108,11 +122,15 @@ type Authority struct {
 	o       Options
 	clients atomic.Pointer[Clients]
 	proofs  *Proofs
-	used    *marks // client assertions and request objects
+	used    *store.Marks // client assertions and request objects
 	scratch sync.Pool
 	nobody  map[jose.Algorithm]crypto.PublicKey
 	began   time.Time     // assertions made before may have been used before
 	asking  chan struct{} // bounds questions to the engine that are under way
+
+	outcomes outcomes
+	uses     uses
+	statuses *statuslist.Lists
 }
 
 // maxAsking bounds the questions under way, so that an engine that hangs holds
@@ -134,11 +152,21 @@ func New(o Options) (*Authority, error) {
 	if o.Audience == "" {
 		o.Audience = o.Issuer
 	}
+	if o.StatusTTL == 0 {
+		o.StatusTTL = time.Second
+	}
+	if o.Policy == nil {
+		policy := engine.DefaultPolicy()
+		o.Policy = func() *engine.Policy { return policy }
+	}
 	if o.Score == nil || o.Store == nil || o.Keys == nil {
 		return nil, errors.New("authority: engine, store and keys are required")
 	}
 	if err := checkIssuer(o.Issuer); err != nil {
 		return nil, fmt.Errorf("authority: issuer %q: %w", o.Issuer, err)
+	}
+	if o.StatusTTL < time.Second || o.StatusTTL > time.Minute || o.StatusTTL%time.Second != 0 {
+		return nil, fmt.Errorf("authority: status lists are kept %v, must be 1s to 60s, in whole seconds", o.StatusTTL)
 	}
 	if err := o.Lives.check(); err != nil {
 		return nil, fmt.Errorf("authority: %w", err)
@@ -155,6 +183,8 @@ func New(o Options) (*Authority, error) {
 		return nil, fmt.Errorf("authority: %w", err)
 	}
 	a := &Authority{o: o, nobody: nobody, proofs: proofs, used: newMarks(&o, "assertion", MaxAssertionLife), began: o.Now(), asking: make(chan struct{}, maxAsking)}
+	a.outcomes.told = make(chan outcome, maxOutcomes)
+	a.statuses = statuslist.New(statuslist.Options{Store: o.Store, Life: o.Lives.Access, Now: o.Now})
 	a.scratch.New = func() any { return &engine.Assessment{} }
 	a.clients.Store(o.Clients)
 	return a, nil

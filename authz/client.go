@@ -142,6 +142,11 @@ func (c *Clients) Len() int {
 	return len(c.byID)
 }
 
+// IDs returns the ids of all clients, sorted.
+func (c *Clients) IDs() []string {
+	return c.union(func(c *Client) []string { return []string{c.ID} })
+}
+
 // DetailTypes returns the types of authorization details that any client may use, sorted.
 func (c *Clients) DetailTypes() []string {
 	return c.union(func(c *Client) []string { return c.DetailTypes })

@@ -6,11 +6,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waryauth/wary/internal/jose"
 	"github.com/waryauth/wary/signals"
 )
 
-// maxDetails bounds the authorization_details parameter, in bytes.
-const maxDetails = 16 << 10
+// Limits of JSON that a client sends: of the authorization_details parameter, in bytes,
+// and of how deep it and others may be nested.
+const (
+	maxDetails = 16 << 10
+	maxDepth   = 8
+)
 
 // Detail is one authorization detail (RFC 9396): its type, and the JSON object
 // as the client sent it, compacted.
@@ -45,7 +50,7 @@ func parseDetails(text string, types []string) ([]Detail, *Error) {
 	if len(text) > maxDetails {
 		return nil, refuse(InvalidDetails, "authorization_details is too long")
 	}
-	if err := strictJSON([]byte(text)); err != nil {
+	if err := jose.Strict([]byte(text), maxDepth); err != nil {
 		return nil, refuse(InvalidDetails, "authorization_details is not strict JSON")
 	}
 	var raws []json.RawMessage

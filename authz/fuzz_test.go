@@ -74,35 +74,6 @@ func FuzzParseRequest(f *testing.F) {
 	})
 }
 
-// FuzzStrictJSON: strict JSON is JSON, and a doubled key is none.
-func FuzzStrictJSON(f *testing.F) {
-	for _, seed := range []string{`{}`, `[1,"a",null,{"b":{}}]`, `{"a":1,"a":2}`, `{"a":1} 2`, `{"\u0061":1,"a":2}`, `[[[[[[[[[[1]]]]]]]]]]`, "\xff", `{"a":1}}`, `]`, `{`, ``} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if strictJSON(text) != nil {
-			return
-		}
-		if !json.Valid(text) {
-			t.Fatalf("%q is no JSON", text)
-		}
-		var v any
-		if err := json.Unmarshal(text, &v); err != nil {
-			t.Fatal(err)
-		}
-		if object, ok := v.(map[string]any); ok { // counted another way: no name is lost in a map
-			var raw map[string]json.RawMessage
-			if err := json.Unmarshal(text, &raw); err != nil || len(raw) != len(object) {
-				t.Fatal(err)
-			}
-			doubled := append([]byte(`{"k":0,"k":`), append(slices.Clone(text), '}')...)
-			if strictJSON(doubled) == nil {
-				t.Fatalf("%s was taken", doubled)
-			}
-		}
-	})
-}
-
 func FuzzParseClients(f *testing.F) {
 	f.Add([]byte("clients: [{client_id: a, token_endpoint_auth_method: private_key_jwt, jwks: {keys: [" + rfc7517EC + "]}, redirect_uris: [\"https://a.example/\"], scope: openid}]"))
 	f.Add([]byte("clients: [{client_id: b, token_endpoint_auth_method: tls_client_auth, tls_client_auth_subject_dn: CN=b, sender_constraint: mtls, grant_types: [client_credentials]}]"))

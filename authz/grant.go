@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/waryauth/wary/engine"
@@ -24,7 +25,8 @@ type Grant struct {
 	Details      []Detail     `json:"details,omitempty"`
 	Removed      []Removal    `json:"removed,omitempty"` // by the engine, or by the person
 	Claims       Claims       `json:"claims,omitzero"`
-	Decision     string       `json:"decision"` // that allowed it
+	Decision     string       `json:"decision"`            // that allowed it
+	Exchanged    string       `json:"exchanged,omitempty"` // the decision about its code
 	Level        engine.Level `json:"level"`
 	Created      time.Time    `json:"created"`
 	Refreshable  bool         `json:"refreshable,omitempty"`
@@ -81,7 +83,7 @@ func (g *Grant) consent(answer Answer) {
 	}
 	for _, s := range g.Scopes {
 		if !slices.Contains(answer.Scopes, s) {
-			g.Removed = append(g.Removed, Removal{Scope: s, Because: "the person did not consent"})
+			g.Removed = append(g.Removed, Removal{Scope: s, Code: declined, Because: "the person did not consent"})
 		}
 	}
 	g.Scopes = among(g.Scopes, answer.Scopes)
@@ -90,7 +92,7 @@ func (g *Grant) consent(answer Answer) {
 		if slices.Contains(answer.Details, i) {
 			kept = append(kept, d)
 		} else {
-			g.Removed = append(g.Removed, Removal{Detail: d.Type, Because: "the person did not consent"})
+			g.Removed = append(g.Removed, Removal{Detail: d.Type, Code: declined, Because: "the person did not consent"})
 		}
 	}
 	g.Details = kept
@@ -112,6 +114,7 @@ type Issued struct {
 	IDToken      string
 	Scopes       []string
 	Details      []Detail
+	Withheld     []Removal // of what was asked for, where a code is redeemed
 	Decision     string
 }
 
@@ -144,28 +147,32 @@ func (a *Authority) Redeem(ctx context.Context, c *Client, r *Redemption) (*Issu
 	} else if cut {
 		return nil, unknown
 	}
-	v, fault := a.approve(ctx, &question{
+	v := a.approve(ctx, &question{
 		stage: Redeemed, client: c, subject: g.Person.Subject, person: &g.Person, redirect: r.Redirect, scopes: g.Scopes, details: g.Details,
-		possession: r.Held.of(c.Constraint), origin: r.Origin,
+		possession: r.Held.of(c.Constraint), issued: g.Created, previous: g.Decision, origin: r.Origin,
 	})
-	switch {
-	case fault != nil:
-		return nil, a.broke("decide about the code", fault)
+	switch refused := v.open(); {
+	case refused != nil:
+		return nil, refused
 	case v.outcome == engine.Deny:
 		a.spend(ctx, rec, &code)
-		return nil, refuse(InvalidGrant, "the exchange is refused")
+		if err := a.denied(ctx, g, "redemption", v.decision); err != nil { // another may have redeemed it meanwhile
+			return nil, err
+		}
+		return nil, refuse(InvalidGrant, "the exchange is refused and the grant is revoked")
 	case v.outcome == engine.StepUp:
 		return nil, stepUp(&v.challenge)
-	case !v.approval.binds(c.Constraint):
-		return nil, refuse(InvalidGrant, "tokens of this client are not bound as this exchange needs")
 	}
-	return a.exchange(ctx, c, r, rec, &code, v.approval, unknown)
+	out, err := a.exchange(ctx, c, r, rec, &code, v.approval, unknown)
+	a.ended(v.approval, err)
+	return out, err
 }
 
 // stepUp refuses a request that no person is there to answer, and says what one
 // would have to prove.
 func stepUp(c *engine.Challenge) *Error {
-	return &Error{Code: InvalidGrant, Description: "a person must authenticate again", ACRValues: c.ACRValues}
+	needed := append(slices.Clone(c.ACRValues), c.AMR...)
+	return &Error{Code: InvalidGrant, Description: "a person must authenticate again, and prove one of: " + strings.Join(needed, " "), ACRValues: c.ACRValues}
 }
 
 // matches checks what a redemption must prove (RFC 6749, section 4.1.3; RFC 7636,
@@ -190,7 +197,14 @@ func (c *coded) matches(client *Client, r *Redemption) *Error {
 func (a *Authority) exchange(ctx context.Context, c *Client, r *Redemption, rec record, code *coded, p *Approval, unknown *Error) (*Issued, error) {
 	now := a.now()
 	g := &code.Grant
+	if !p.binds(c.Constraint) {
+		return nil, refuse(InvalidGrant, "tokens of this client are not bound as this exchange needs")
+	}
+	if err := a.resume(ctx, g.Person.Subject, c.ID); err != nil { // the person was here, and the engine allows it
+		return nil, err
+	}
 	p.life = min(p.life, time.Duration(code.Life)*time.Second)
+	g.Exchanged = p.decision
 	used := *code
 	used.Used = true
 	taken, err := rec.becomes(&used, store.Until(now.Add(memoryOfCodes)))
@@ -217,7 +231,7 @@ func (a *Authority) exchange(ctx context.Context, c *Client, r *Redemption, rec 
 	if err != nil {
 		return nil, err
 	}
-	out.RefreshToken = refresh
+	out.RefreshToken, out.Withheld = refresh, g.Removed
 	return out, nil
 }
 
@@ -237,7 +251,7 @@ func (a *Authority) graceOf(g *Grant, now time.Time) store.Deadline {
 // replayed revokes what a code gave, since its own client presents it again.
 func (a *Authority) replayed(ctx context.Context, code *coded, answer *Error) error {
 	replaysTotal.Inc()
-	if err := a.RevokeGrant(ctx, code.Grant.ID); err != nil {
+	if err := a.Revoke(ctx, Target{Grant: code.Grant.ID}, "server", "its code was presented again"); err != nil {
 		return a.broke("revoke the grant of a replayed code", err)
 	}
 	return answer

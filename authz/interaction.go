@@ -60,10 +60,13 @@ type answering struct {
 	Request   Request           `json:"request"`
 	Person    Person            `json:"person,omitzero"`
 	Challenge *engine.Challenge `json:"challenge,omitempty"`
-	Carried   *engine.Challenge `json:"carried,omitempty"` // of the decision about the client: met by the person
-	Decision  string            `json:"decision,omitempty"`
-	Faults    int               `json:"faults,omitempty"`
+	Carried   *engine.Challenge `json:"carried,omitempty"`  // of the decision about the client: met by the person
+	Decision  string            `json:"decision,omitempty"` // the newest: about the client, then about the person
 	Approved  *approved         `json:"approved,omitempty"`
+
+	// The decisions that ask for Challenge and Carried; "" where the engine gave none.
+	ChallengedBy string `json:"challenged_by,omitempty"`
+	CarriedBy    string `json:"carried_by,omitempty"`
 }
 
 // approved is an approval at rest, between a person's authentication and consent.
@@ -89,19 +92,17 @@ func (r *approved) approval(stage Stage, client, subject string) *Approval {
 // Push asks the engine about a client's request, keeps it, and returns its
 // request URI and how long that lives (RFC 9126, section 2.2).
 func (a *Authority) Push(ctx context.Context, c *Client, r *Request, origin *Origin) (uri string, life time.Duration, err error) {
-	v, fault := a.approve(ctx, &question{
+	v := a.approve(ctx, &question{
 		stage: Pushed, client: c, subject: clientSubject(c), redirect: r.RedirectURI, scopes: r.Scopes, details: r.Details, origin: origin,
 	})
-	p := pushed{Request: *r, Expires: a.now().Add(a.o.Lives.RequestURI)}
+	p := pushed{Request: *r, Expires: a.now().Add(a.o.Lives.RequestURI), Decision: v.decision}
 	switch {
-	case fault != nil:
-		p.StepUp = a.strongest()
+	case v.outcome == engine.Deny && v.fault != nil:
+		return "", 0, v.open()
 	case v.outcome == engine.Deny:
 		return "", 0, refuse(AccessDenied, "the request is refused")
 	case v.outcome == engine.StepUp:
-		p.StepUp, p.Decision = &v.challenge, v.decision
-	default:
-		p.Decision = v.decision
+		p.StepUp = &v.challenge
 	}
 	id := newSecret()
 	change, err := record{key: keyOf(pushedKind, id)}.becomes(&p, store.Until(p.Expires))
@@ -118,10 +119,10 @@ func (a *Authority) Push(ctx context.Context, c *Client, r *Request, origin *Ori
 // person whose subject begins so.
 func clientSubject(c *Client) string { return "client:" + c.ID }
 
-// strongest is the challenge where the engine cannot say which: the strongest
-// that people can meet.
+// strongest is the challenge where the engine cannot say which: any of the classes
+// that people can meet, but the weakest.
 func (a *Authority) strongest() *engine.Challenge {
-	return &engine.Challenge{ACRValues: []string{a.o.ACRs[len(a.o.ACRs)-1]}}
+	return &engine.Challenge{ACRValues: slices.Clone(a.o.ACRs[min(1, len(a.o.ACRs)-1):])}
 }
 
 const (
@@ -164,7 +165,7 @@ func (a *Authority) begin(ctx context.Context, clientID, key, browser string) (*
 	}
 	p.Loads++
 	in := &Interaction{ID: newSecret(), state: answering{
-		Created: now, Pushed: rec.key, Browser: jose.Digest(browser), Request: p.Request, Carried: p.StepUp, Decision: p.Decision,
+		Created: now, Pushed: rec.key, Browser: jose.Digest(browser), Request: p.Request, Carried: p.StepUp, CarriedBy: p.Decision, Decision: p.Decision,
 	}}
 	in.record.key = keyOf(interactionKind, in.ID)
 	in.record.deadline = store.Until(now.Add(a.o.Lives.Interaction))
@@ -180,6 +181,7 @@ func (a *Authority) begin(ctx context.Context, clientID, key, browser string) (*
 		return nil, err
 	}
 	in.record.raw = begun.Next
+	a.watch(in)
 	return in, a.show(in)
 }
 
@@ -239,17 +241,15 @@ func (in *Interaction) fresh(p *Person, now time.Time) bool {
 	return !r.Prompts("login") && (r.MaxAge == nil || !p.AuthTime.Before(now.Add(-time.Duration(*r.MaxAge)*time.Second)))
 }
 
-// maxFaults is how often the engine may fail an interaction before it ends.
-const maxFaults = 2
-
 // Authenticated tells of a check of a person's credentials, asks the engine, and
 // keeps the answer with the interaction: with Allow there is an Offer to consent
 // to, with StepUp a Challenge to meet before this is called again. Deny ends in
 // AccessDenied. Of a failed check (Result Failure) the answer says how the engine
 // sees it; it opens nothing.
 //
-// Where the engine fails, the answer is StepUp to the strongest challenge, and
-// after that an *Error TemporarilyUnavailable.
+// Where the engine gives no answer, the policy's table of faults does: StepUp to any
+// class but the weakest, Allow to who has just reached one, or an *Error
+// TemporarilyUnavailable.
 func (a *Authority) Authenticated(ctx context.Context, in *Interaction, l *Login) (engine.Outcome, error) {
 	if l.Person.Subject == "" || a.Clients().Find(l.Person.Subject) != nil || strings.HasPrefix(l.Person.Subject, "client:") {
 		return engine.Deny, nil // no person may be taken for a client (RFC 9700, section 4.15)
@@ -257,21 +257,19 @@ func (a *Authority) Authenticated(ctx context.Context, in *Interaction, l *Login
 	s := &in.state
 	q := &question{
 		stage: Authenticated, client: in.Client, subject: l.Person.Subject, person: &l.Person, login: l, redirect: s.Request.RedirectURI,
-		scopes: s.Request.Scopes, details: s.Request.Details, origin: &l.Origin,
+		scopes: s.Request.Scopes, details: s.Request.Details, previous: s.Decision, origin: &l.Origin,
 	}
-	if s.Challenge != nil && l.Person.Subject == s.Person.Subject {
-		q.previous = s.Decision
+	if l.Result == signals.Success {
+		q.habits = a.habitsOf(ctx, q.subject, q.client.ID)
 	}
-	v, fault := a.approve(ctx, q)
+	a.challenged(s, l)
+	v := a.approve(ctx, q)
 	if l.Result != signals.Success {
-		if fault != nil {
-			return engine.StepUp, nil
-		}
 		return v.outcome, nil
 	}
 	next := *s
-	next.Person, next.Challenge, next.Approved = l.Person, nil, nil
-	out, err := a.weigh(&next, v, fault)
+	next.Person, next.Challenge, next.ChallengedBy, next.Approved = l.Person, nil, "", nil
+	out, err := a.weigh(&next, v)
 	if err != nil {
 		return engine.Deny, err
 	}
@@ -281,26 +279,35 @@ func (a *Authority) Authenticated(ctx context.Context, in *Interaction, l *Login
 	return out, nil
 }
 
-// weigh joins the engine's answer about the person with that about the client.
-func (a *Authority) weigh(s *answering, v *verdict, fault error) (engine.Outcome, error) {
-	if fault != nil {
-		a.o.Log.Warn("the engine failed at an authentication", "error", fault)
-		if s.Faults++; s.Faults > maxFaults {
-			return 0, &Error{Code: TemporarilyUnavailable, Description: "the risk of this request cannot be told now", cause: fault}
-		}
-		s.Challenge = a.strongest()
-		return engine.StepUp, nil
-	}
-	s.Decision = v.decision
+// challenged tells how a challenge that was open went by a check of credentials.
+func (a *Authority) challenged(s *answering, l *Login) {
 	switch {
+	case s.Challenge == nil || l.Person.Subject != s.Person.Subject:
+	case l.Result == signals.Failure:
+		a.conclude(s.ChallengedBy, signals.StepUpFailed)
+	case l.Result == signals.Success && l.Person.proves(s.Challenge):
+		a.conclude(s.ChallengedBy, signals.StepUpPassed)
+	}
+}
+
+// weigh joins the engine's answer about the person with that about the client.
+func (a *Authority) weigh(s *answering, v *verdict) (engine.Outcome, error) {
+	if v.decision != "" {
+		s.Decision = v.decision
+	}
+	switch {
+	case v.outcome == engine.Deny && v.fault != nil:
+		return 0, v.open()
 	case v.outcome == engine.Deny:
 		return engine.Deny, nil
 	case v.outcome == engine.StepUp:
-		s.Challenge = &v.challenge
+		s.Challenge, s.ChallengedBy = &v.challenge, v.decision
 		return engine.StepUp, nil
 	case s.Carried != nil && !s.Person.proves(s.Carried):
-		s.Challenge = s.Carried
+		s.Challenge, s.ChallengedBy = s.Carried, s.CarriedBy
 		return engine.StepUp, nil
+	case s.Carried != nil:
+		a.conclude(s.CarriedBy, signals.StepUpPassed)
 	}
 	s.Approved = v.approval.rest()
 	return engine.Allow, nil
@@ -354,9 +361,16 @@ func (a *Authority) Finish(ctx context.Context, in *Interaction, answer Answer) 
 	if err := a.end(ctx, in, changes); err != nil {
 		return "", err
 	}
+	if answer.Error == "" && in.state.Approved != nil {
+		a.withhold(ctx, in.Person.Subject, in.Client.ID, in.state.Approved.Removed)
+	}
 	if refused != nil {
+		if in.state.Challenge != nil {
+			a.conclude(in.state.ChallengedBy, signals.Abandoned)
+		}
 		return "", refused
 	}
+	a.conclude(in.state.Approved.Decision, signals.OutcomeSuccess)
 	return code, nil
 }
 

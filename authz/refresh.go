@@ -48,29 +48,41 @@ func (a *Authority) Refresh(ctx context.Context, c *Client, token, scope string,
 	if err != nil {
 		return nil, err
 	}
-	if err := a.touch(ctx, record{key: keyOf(refreshKind, token), raw: values[0].Data, deadline: values[0].Deadline}, rec, g); err != nil {
+	out, err := a.refresh(ctx, p, record{key: keyOf(refreshKind, token), raw: values[0].Data, deadline: values[0].Deadline}, rec, g, c, held)
+	a.ended(p, err)
+	return out, err
+}
+
+// refresh begins the idle time again and issues what is approved.
+func (a *Authority) refresh(ctx context.Context, p *Approval, token, grant record, g *Grant, c *Client, held Possession) (*Issued, error) {
+	if !p.binds(c.Constraint) {
+		return nil, refuse(InvalidGrant, "tokens of this client are not bound as this refresh needs")
+	}
+	if err := a.touch(ctx, token, grant, g); err != nil {
+		return nil, err
+	}
+	if err := a.resume(ctx, g.Person.Subject, c.ID); err != nil {
 		return nil, err
 	}
 	return a.issue(ctx, p, g, c, held, "")
 }
 
 func (a *Authority) approveRefresh(ctx context.Context, c *Client, g *Grant, scopes []string, held Possession, origin *Origin) (*Approval, error) {
-	v, fault := a.approve(ctx, &question{
+	v := a.approve(ctx, &question{
 		stage: Refreshed, client: c, subject: g.Person.Subject, person: &g.Person, scopes: scopes, details: g.Details,
-		possession: held.of(c.Constraint), issued: g.Created, origin: origin,
+		possession: held.of(c.Constraint), issued: g.Created, previous: g.Exchanged, origin: origin,
 	})
-	switch {
-	case fault != nil:
-		return nil, a.broke("decide about the refresh", fault)
+	switch refused := v.open(); {
+	case refused != nil:
+		return nil, refused
 	case v.outcome == engine.Deny:
-		if err := a.RevokeGrant(ctx, g.ID); err != nil {
-			return nil, a.broke("revoke a denied grant", err)
+		if err := a.denied(ctx, g, "refresh", v.decision); err != nil {
+			return nil, err
 		}
 		return nil, refuse(InvalidGrant, "the refresh is refused and the grant is revoked")
 	case v.outcome == engine.StepUp:
+		a.suspend(ctx, g.Person.Subject, c.ID)
 		return nil, stepUp(&v.challenge)
-	case !v.approval.binds(c.Constraint):
-		return nil, refuse(InvalidGrant, "tokens of this client are not bound as this refresh needs")
 	}
 	return v.approval, nil
 }
@@ -120,19 +132,27 @@ func (a *Authority) ForClient(ctx context.Context, c *Client, scope, details str
 	if held.of(c.Constraint) == (Possession{}) {
 		return nil, refuse(InvalidRequest, "no proof of possession came with the request")
 	}
-	v, fault := a.approve(ctx, &question{
+	v := a.approve(ctx, &question{
 		stage: ForClientToken, client: c, subject: clientSubject(c), scopes: scopes, details: wanted, possession: held.of(c.Constraint), origin: origin,
 	})
-	switch {
-	case fault != nil:
-		return nil, a.broke("decide about the request", fault)
+	switch refused := v.open(); {
+	case refused != nil:
+		return nil, refused
 	case v.outcome != engine.Allow:
 		return nil, refuse(InvalidGrant, "the request is refused") // nobody is there to step up
-	case !v.approval.binds(c.Constraint):
+	}
+	out, err := a.issueToClient(ctx, v.approval, c, held)
+	a.ended(v.approval, err)
+	return out, err
+}
+
+func (a *Authority) issueToClient(ctx context.Context, p *Approval, c *Client, held Possession) (*Issued, error) {
+	switch {
+	case !p.binds(c.Constraint):
 		return nil, refuse(InvalidGrant, "tokens of this client are not bound as this request needs")
-	case len(v.approval.scopes) == 0 && len(v.approval.details) == 0:
+	case len(p.scopes) == 0 && len(p.details) == 0:
 		return nil, refuse(InvalidScope, "nothing of what was asked is granted")
 	}
-	g := &Grant{Client: c.ID, Person: Person{Subject: c.ID}, Scopes: v.approval.scopes, Details: v.approval.details, Decision: v.decision, Created: a.now()}
-	return a.issue(ctx, v.approval, g, c, held, "")
+	g := &Grant{Client: c.ID, Person: Person{Subject: c.ID}, Scopes: p.scopes, Details: p.details, Decision: p.decision, Created: a.now()}
+	return a.issue(ctx, p, g, c, held, "")
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/waryauth/wary/internal/jose"
 )
 
 // Request is an authorization request that was found in order: what the client
@@ -175,7 +177,7 @@ func (r *Request) parseClaims(text string) *Error {
 		return nil
 	}
 	bad := refuse(InvalidRequest, "claims is no claims request")
-	if len(text) > maxClaimsBytes || strictJSON([]byte(text)) != nil {
+	if len(text) > maxClaimsBytes || jose.Strict([]byte(text), maxDepth) != nil {
 		return bad
 	}
 	var p claimsParameter

@@ -32,6 +32,7 @@ type Token struct {
 	IssuedAt time.Time
 	Expires  time.Time
 	Bound    Possession
+	Status   *jose.StatusReference // where its status is published; nil of tokens that have none
 }
 
 // accessClaims are the claims of an access token besides the registered ones
@@ -50,6 +51,8 @@ type accessClaims struct {
 	Scope    string          `json:"scope,omitempty"`
 	Details  json.RawMessage `json:"authorization_details,omitempty"`
 	Confirm  Confirmation    `json:"cnf"`
+
+	Status *jose.StatusReference `json:"status,omitempty"`
 }
 
 // Confirmation is the cnf claim (RFC 7800): what the token is bound to.
@@ -79,6 +82,7 @@ func ParseToken(raw string, keys jose.KeySet, issuer string, now time.Time) (*To
 	t := &Token{
 		ID: c.ID, Issuer: c.Issuer, Subject: c.Subject, ClientID: c.ClientID, Audience: []string{c.Audience}, Scopes: strings.Fields(c.Scope), ACR: c.ACR,
 		AMR: c.AMR, IssuedAt: time.Unix(c.IssuedAt, 0), Expires: time.Unix(c.Expires, 0), Bound: Possession{JKT: c.Confirm.JKT, X5T: c.Confirm.X5T},
+		Status: c.Status,
 	}
 	if c.AuthTime != 0 {
 		t.AuthTime = time.Unix(c.AuthTime, 0)
@@ -131,7 +135,7 @@ func (a *Authority) issue(ctx context.Context, p *Approval, g *Grant, c *Client,
 	}
 	claims := accessClaims{
 		Issuer: a.o.Issuer, Subject: g.Person.Subject, Audience: a.o.Audience, ClientID: c.ID, Expires: now.Add(out.Life).Unix(), IssuedAt: now.Unix(),
-		ID: g.ID + "." + randomText(12), ACR: g.Person.ACR, AMR: g.Person.AMR, Scope: strings.Join(out.Scopes, " "), Details: MarshalDetails(out.Details),
+		ID: g.ID + "." + p.serial(), ACR: g.Person.ACR, AMR: g.Person.AMR, Scope: strings.Join(out.Scopes, " "), Details: MarshalDetails(out.Details),
 		Confirm: Confirmation(out.Binding),
 	}
 	if !g.Person.AuthTime.IsZero() {
@@ -139,6 +143,9 @@ func (a *Authority) issue(ctx context.Context, p *Approval, g *Grant, c *Client,
 	}
 	signer := a.o.Keys.current()
 	var err error
+	if claims.Status, err = a.place(ctx, claims.ID, g); err != nil {
+		return nil, a.broke("give the access token a status", err)
+	}
 	if out.AccessToken, err = signer.Sign(AccessTokenType, &claims); err != nil {
 		return nil, a.broke("sign the access token", err)
 	}
@@ -208,11 +215,11 @@ func (a *Authority) Introspect(ctx context.Context, raw string) (*Token, error) 
 	if err != nil || a.Clients().Find(t.ClientID) == nil {
 		return nil, ErrInactive
 	}
-	values, err := a.o.Store.Get(ctx, keyOf(revokedKind, t.ID))
+	values, err := a.o.Store.Get(ctx, keyOf(revokedKind, t.ID), keyOf(suspendedKind, pairOf(t.Subject, t.ClientID)))
 	if err != nil {
 		return nil, a.broke("look whether the token is revoked", err)
 	}
-	if values[0].Data != nil {
+	if values[0].Data != nil || values[1].Data != nil {
 		return nil, ErrInactive
 	}
 	var over bool
@@ -249,17 +256,30 @@ func (a *Authority) IntrospectFor(ctx context.Context, c *Client, raw string, or
 	}
 	holder := a.Clients().Find(t.ClientID)
 	q := &question{stage: Introspected, client: holder, subject: t.Subject, scopes: t.Scopes, details: t.Details, possession: t.Bound, issued: t.IssuedAt, origin: origin}
+	_, q.previous, _ = strings.Cut(t.ID, ".") // the decision that issued it
 	if t.Subject == t.ClientID {
 		q.subject = clientSubject(holder)
 	} else {
 		q.person = &Person{Subject: t.Subject, ACR: t.ACR, AMR: t.AMR, AuthTime: t.AuthTime}
 	}
-	v, fault := a.approve(ctx, q)
-	switch {
-	case fault != nil:
-		return nil, a.broke("decide about the token", fault)
+	v := a.approve(ctx, q)
+	switch refused := v.open(); {
+	case refused != nil:
+		return nil, refused
+	case v.outcome == engine.StepUp && v.fault == nil && q.person != nil:
+		a.suspend(ctx, t.Subject, t.ClientID)
+		return nil, ErrInactive
+	case v.outcome == engine.Deny && v.fault == nil:
+		if err := a.Revoke(ctx, Target{Token: t.ID}, "engine", "denied at introspection, decision "+v.decision); err != nil {
+			return nil, a.broke("revoke a denied token", err)
+		}
+		return nil, ErrInactive
 	case v.outcome != engine.Allow:
 		return nil, ErrInactive
+	case v.fault != nil: // who asks may believe it no longer than the table says
+		if end := a.now().Add(v.approval.life); end.Before(t.Expires) {
+			t.Expires = end
+		}
 	}
 	return t, nil
 }
@@ -286,6 +306,9 @@ func (a *Authority) UserInfo(ctx context.Context, t *Token) (map[string]any, err
 		return nil, a.broke("read the person's claims", err)
 	}
 	out["sub"] = t.Subject
+	for s := range scopeClaims {
+		a.Used(t, []string{s}, nil)
+	}
 	return out, nil
 }
 
@@ -299,7 +322,12 @@ var scopeClaims = map[string][]string{
 }
 
 // IdentityClaims returns the names of the claims that people have here, sub first.
-func (a *Authority) IdentityClaims() []string { return append([]string{"sub"}, a.o.ClaimNames...) }
+func (a *Authority) IdentityClaims() []string {
+	if a.o.ClaimNames == nil {
+		return []string{"sub"}
+	}
+	return append([]string{"sub"}, a.o.ClaimNames()...)
+}
 
 // Sign signs claims that are no token: introspection answers (RFC 9701) and
 // authorization responses (JARM). An access token cannot be made this way.

@@ -224,20 +224,6 @@ func (a *Accounts) ClaimNames() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// Changed returns the subjects whose tokens must end when next takes the place of a
-// (RFC 9700, section 4.14.2): their password is another, or they are gone or disabled.
-func (a *Accounts) Changed(next *Accounts) []string {
-	var subjects []string
-	for subject, old := range a.bySubject {
-		now := next.bySubject[subject]
-		if now == nil || now.disabled && !old.disabled || now.stamp() != old.stamp() {
-			subjects = append(subjects, subject)
-		}
-	}
-	slices.Sort(subjects)
-	return subjects
-}
-
 // NewAccount returns the row of a new account for the document of accounts. With an
 // app, it also returns the otpauth URL that the person's authenticator app is set up
 // with; issuer names this server in it, and the secret is sealed in the row.

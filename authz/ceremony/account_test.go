@@ -1,6 +1,8 @@
 package ceremony
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -102,7 +104,50 @@ func TestChangedAccounts(t *testing.T) {
 	one, two := fmt.Sprintf("password: %q", referenceHashes[0].hash), fmt.Sprintf("password: %q", referenceHashes[1].hash)
 	before := parse(map[string]string{"a": one, "b": one, "c": one, "d": one, "e": one + ", disabled: true"})
 	after := parse(map[string]string{"a": one + ", claims: {name: A}", "b": two, "c": one + ", disabled: true", "e": one, "f": one})
-	if got, want := before.Changed(after), []string{subject("b"), subject("c"), subject("d")}; !slices.Equal(got, want) {
+	want := []string{subject("b"), subject("c"), subject("d")}
+	if got := changed(before.stamps(), after.stamps()); !slices.Equal(got, want) {
 		t.Errorf("changed: %v, want %v", got, want)
+	}
+
+	// The same across a restart: another server on the same store.
+	w := newWorld(t)
+	settle := func(a *Accounts, end error) (ended []string, err error) {
+		t.Helper()
+		o := w.pages.o
+		o.Accounts = a
+		s, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Settle(t.Context(), func(subject string) error {
+			ended = append(ended, subject)
+			return end
+		})
+		return ended, err
+	}
+	f := func(a *Accounts, want []string) {
+		t.Helper()
+		if got, err := settle(a, nil); err != nil || !slices.Equal(got, want) {
+			t.Errorf("ended: %v (%v), want %v", got, err, want)
+		}
+	}
+	f(before, nil) // nothing was in force
+	f(before, nil)
+	if _, err := settle(after, errors.New("the store is down")); err == nil {
+		t.Error("a failure is not told")
+	}
+	f(after, want) // again, because it failed
+	f(after, nil)
+	f(parse(nil), []string{subject("a"), subject("b"), subject("c"), subject("e"), subject("f")})
+}
+
+func TestManyAccountsAreKeptInPieces(t *testing.T) {
+	stamps := map[string]string{}
+	for i := range 5000 {
+		stamps[fmt.Sprintf("p-%026d", i)] = strings.Repeat("x", 22)
+	}
+	pieces := piecesOf(stamps)
+	if n := len(bytes.Join(pieces, nil)); len(pieces) != 3 /* 124 KiB each */ || n != 5000*52 {
+		t.Errorf("%d pieces of %d bytes", len(pieces), n)
 	}
 }

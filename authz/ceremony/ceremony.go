@@ -1,10 +1,11 @@
 // Package ceremony answers: how does a person prove who they are?
 //
 // [New] makes a [Server] of the pages that a person meets between a client's request
-// and its answer: a password, a code from an authenticator app where the engine or the
-// client asks for more, and consent to what is asked. They are plain HTML forms, a
-// file per step; every text stands in text.go. The accounts are those of a file
-// ([ParseAccounts], [NewAccount]): for who has no identity provider.
+// and its answer: a password or a passkey, a code from an authenticator app or a passkey
+// where the engine or the client asks for more, and consent to what is asked. They are
+// plain HTML forms, a file per step, and need no script but for passkeys; every text
+// stands in text.go. The accounts are those of a file ([ParseAccounts], [NewAccount]), or
+// a bank's own login takes the place of passwords ([Bank]).
 //
 // One path shows every step: which, follows from where the interaction is, so that a
 // page can be loaded again and going back leads to where things are. Each form is
@@ -21,6 +22,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -28,25 +30,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"github.com/waryauth/wary/authz"
 	"github.com/waryauth/wary/internal/store"
 	"github.com/waryauth/wary/signals"
-)
-
-// Authentication context classes that people can reach here.
-const (
-	PasswordACR   = "urn:wary:acr:password"
-	PossessionACR = "urn:wary:acr:possession" // password, and a code of an app that they hold
-)
-
-// ACRs returns the classes, the weakest first.
-func ACRs() []string { return []string{PasswordACR, PossessionACR} }
-
-// Authentication methods (RFC 8176).
-const (
-	amrPassword = "pwd"
-	amrOTP      = "otp"
-	amrMultiple = "mfa"
 )
 
 // Options of the pages.
@@ -59,6 +47,12 @@ type Options struct {
 	Finish  func(http.ResponseWriter, *http.Request, *authz.Interaction, authz.Answer) // sends the browser back to the client
 	Headers func(h http.Header, redirect string)                                       // of a page that may lead to a redirect URI
 	Origin  func(*http.Request) authz.Origin                                           // what a request shows of itself
+
+	Classes   Classes                    // what each way to prove oneself reaches
+	Bank      *Bank                      // the bank's own login, in place of passwords; nil: there is none
+	Collector bool                       // people are asked whether they may be measured (signals/collector)
+	Recovery  time.Duration              // until passkeys may be changed without one; default [DefaultRecovery]
+	Event     func(*signals.Event) error // has the engine learn of changes of credentials; nil: it does not
 
 	Path    string          // of the pages, the issuer's own path included; default "/login"
 	Proxies signals.Proxies // whose word counts for a person's address
@@ -77,6 +71,8 @@ type Server struct {
 	nameKey  []byte // of what stands for a typed name
 	hasher   *hasher
 	pages    *pages
+	party    *webauthn.WebAuthn // nil where passkeys cannot be had
+	bank     *Bank
 	mux      *http.ServeMux
 }
 
@@ -94,7 +90,19 @@ func New(o Options) (*Server, error) {
 	if o.Authority == nil || o.Accounts == nil || o.Store == nil || o.Finish == nil || o.Headers == nil || o.Origin == nil {
 		return nil, errors.New("ceremony: authority, accounts, store, Finish, Headers and Origin are required")
 	}
-	s := &Server{o: o, a: o.Authority, hasher: newHasher(), mux: http.NewServeMux()}
+	if o.Bank != nil {
+		if err := o.Bank.check(); err != nil {
+			return nil, fmt.Errorf("ceremony: %w", err)
+		}
+	}
+	o.Classes.defaults()
+	if err := o.Classes.Check(); err != nil {
+		return nil, fmt.Errorf("ceremony: %w", err)
+	}
+	if o.Recovery == 0 {
+		o.Recovery = DefaultRecovery
+	}
+	s := &Server{o: o, bank: o.Bank, a: o.Authority, hasher: newHasher(), mux: http.NewServeMux()}
 	var err error
 	if s.seal, err = newSeal(o.Secret); err != nil {
 		return nil, err
@@ -107,6 +115,9 @@ func New(o Options) (*Server, error) {
 	}
 	if s.pages, err = newPages(o.Path); err != nil {
 		return nil, err
+	}
+	if s.party, err = newRelyingParty(o.Authority.Issuer()); err != nil {
+		return nil, fmt.Errorf("ceremony: passkeys: %w", err)
 	}
 	if err := s.SetAccounts(o.Accounts); err != nil {
 		return nil, err
@@ -143,9 +154,21 @@ func (s *Server) route() {
 	}
 	s.mux.Handle(s.o.Path, s.guard(s.show, http.MethodGet, http.MethodHead))
 	s.mux.Handle(s.o.Path+"/", s.guard(s.missing, http.MethodGet, http.MethodHead))
-	s.mux.Handle(s.pages.stylePath, s.guard(s.style, http.MethodGet, http.MethodHead))
+	for path := range s.pages.files {
+		s.mux.Handle(path, s.guard(s.file, http.MethodGet, http.MethodHead))
+	}
+	s.mux.Handle(s.o.Path+keysPath, s.guard(s.keys, http.MethodGet, http.MethodHead))
+	if s.bank != nil {
+		s.mux.Handle(s.o.Path+bankPath, s.guard(s.goToBank, http.MethodGet))
+		s.mux.Handle(s.o.Path+bankPath+"/callback", s.guard(s.fromBank, http.MethodGet))
+	}
 	post("password", s.password)
 	post("code", s.code)
+	post("passkey", s.passkey)
+	post("passkeys/add", s.addKey)
+	post("passkeys/remove", s.removeKey)
+	post("passkeys/recover", s.recover)
+	post("passkeys/keep", s.keep)
 	post("consent", s.consent)
 	post("leave", s.leave)
 	s.mux.Handle(s.o.Path+"/logout", s.guard(s.signOut, http.MethodPost))

@@ -2,21 +2,57 @@ package ceremony
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/waryauth/wary/authz"
 	"github.com/waryauth/wary/signals"
 )
 
-// code checks the code of an authenticator app: the step-up. A code works once.
-func (s *Server) code(f *submission) {
-	if s.next(f.in) != provePossession { // the form of a step that is past
+// proving returns the person's position where a form that proves more is welcome: where
+// it would do, or on the way to their passkeys. Where it returns false the answer is
+// written.
+func (s *Server) proving(f *submission, m method) bool {
+	at, err := s.next(f.r.Context(), f.in)
+	if err != nil {
+		s.failed(f.w, f.r, "find the next step", err)
+		return false
+	}
+	welcome := at.at == proveMore && slices.Contains(at.ways, m)
+	if f.keys() && at.at == giveConsent {
+		var ways []method
+		if ways, err = s.ways(f.r.Context(), f.in, at.held); err != nil {
+			s.failed(f.w, f.r, "find the next step", err)
+			return false
+		}
+		welcome = slices.Contains(ways, m)
+	}
+	if !welcome { // the form of a step that is past
 		s.onward(f.w, f.in, "")
+	}
+	return welcome
+}
+
+// keys reports whether a form leads to the person's passkeys.
+func (f *submission) keys() bool { return f.form["then"] == "passkeys" }
+
+// back shows the page that a form was on, with what went wrong.
+func (s *Server) back(f *submission, p problem) {
+	path := ""
+	if f.keys() {
+		path = keysPath
+	}
+	s.onwardTo(f.w, path, f.in, p)
+}
+
+// code checks the code of an authenticator app: a step-up. A code works once.
+func (s *Server) code(f *submission) {
+	if !s.proving(f, byCode) {
 		return
 	}
 	typed := strings.TrimSpace(f.form["otp"])
 	if typed == "" {
-		s.onward(f.w, f.in, emptyCode)
+		s.back(f, emptyCode)
 		return
 	}
 	ctx, now := f.r.Context(), s.o.Now()
@@ -30,7 +66,7 @@ func (s *Server) code(f *submission) {
 	failures, err := spend(ctx, s.o.Store, now, tries)
 	if errors.Is(err, errTooMany) {
 		checked(amrOTP, "limited")
-		s.onward(f.w, f.in, tooMany)
+		s.back(f, tooMany)
 		return
 	}
 	var right bool
@@ -41,11 +77,11 @@ func (s *Server) code(f *submission) {
 		s.failed(f.w, f.r, "check a code", err)
 		return
 	}
-	login := &authz.Login{Person: person, Known: true, Result: signals.Failure, Method: signals.OTP, RecentFailures: failures, Origin: s.o.Origin(f.r)}
+	login := &authz.Login{Person: person, Known: true, Result: signals.Failure, Method: signals.OTP, RecentFailures: failures, Origin: s.origin(f)}
 	if !right {
 		checked(amrOTP, "failure")
 		s.tell(f, login)
-		s.onward(f.w, f.in, wrongCode)
+		s.back(f, wrongCode)
 		return
 	}
 	checked(amrOTP, "success")
@@ -53,7 +89,7 @@ func (s *Server) code(f *submission) {
 		s.failed(f.w, f.r, "limit tries", err)
 		return
 	}
-	login.Result = signals.Success
-	login.Person.ACR, login.Person.AMR, login.Person.AuthTime = PossessionACR, []string{amrPassword, amrOTP, amrMultiple}, now
+	login.Result, login.Person = signals.Success, s.raised(f.in, byCode, []string{amrOTP, amrMultiple})
+	s.met(ctx, person.Subject)
 	s.prove(f, login)
 }

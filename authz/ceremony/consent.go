@@ -6,7 +6,12 @@ import "github.com/waryauth/wary/authz"
 // the page said: the offer of an interaction changes only with a new authentication,
 // and then the form's is another.
 func (s *Server) consent(f *submission) {
-	if s.next(f.in) != giveConsent || f.form["offer"] != offerOf(f.in) {
+	at, err := s.next(f.r.Context(), f.in)
+	if err != nil {
+		s.failed(f.w, f.r, "find the next step", err)
+		return
+	}
+	if at.at != giveConsent || f.form["offer"] != offerOf(f.in) {
 		s.onward(f.w, f.in, "")
 		return
 	}
@@ -16,7 +21,12 @@ func (s *Server) consent(f *submission) {
 // leave ends an interaction as the person wishes: without anything.
 func (s *Server) leave(f *submission) {
 	answer := authz.Answer{Error: authz.AccessDenied}
-	if s.next(f.in) == cannotProve {
+	at, err := s.next(f.r.Context(), f.in)
+	if err != nil {
+		s.failed(f.w, f.r, "find the next step", err)
+		return
+	}
+	if at.at == cannotProve {
 		answer.Error = authz.UnmetAuthentication // OpenID Connect Core Unmet Authentication Requirements 1.0
 		if f.in.Challenge != nil {
 			answer.Error = authz.InteractionRequired

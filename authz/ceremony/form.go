@@ -18,9 +18,10 @@ import (
 
 // Limits of a form.
 const (
-	maxForm   = 16 << 10 // bytes
-	maxFields = 16
-	maxField  = 2 << 10 // bytes
+	maxForm      = 16 << 10 // bytes
+	maxFields    = 16
+	maxField     = 2 << 10 // bytes
+	maxLongField = 8 << 10 // of what a passkey said, and of what was measured
 )
 
 var (
@@ -120,7 +121,11 @@ func parseForm(encoded string) (map[string]string, error) {
 	}
 	form := make(map[string]string, len(values))
 	for name, v := range values {
-		if len(v) != 1 || !isField(name) || !isField(v[0]) {
+		most := maxField
+		if name == "credential" || name == measuredField {
+			most = maxLongField
+		}
+		if len(v) != 1 || !isField(name, maxField) || !isField(v[0], most) {
 			return nil, errForm
 		}
 		form[name] = v[0]
@@ -128,6 +133,6 @@ func parseForm(encoded string) (map[string]string, error) {
 	return form, nil
 }
 
-func isField(s string) bool {
-	return len(s) <= maxField && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 })
+func isField(s string, most int) bool {
+	return len(s) <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 })
 }

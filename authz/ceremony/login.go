@@ -15,20 +15,25 @@ import (
 type problem string
 
 const (
-	emptyLogin problem = "empty"
-	wrongLogin problem = "credentials"
-	emptyCode  problem = "no_code"
-	wrongCode  problem = "code"
-	tooMany    problem = "wait"
+	emptyLogin   problem = "empty"
+	wrongLogin   problem = "credentials"
+	emptyCode    problem = "no_code"
+	wrongCode    problem = "code"
+	tooMany      problem = "wait"
+	wrongPasskey problem = "passkey"
+	oldPasskey   problem = "passkey_old"
+	notNow       problem = "not_now"
+	tooManyKeys  problem = "passkeys"
 )
 
 // password checks a name and a password. What it does is the same whether anybody has
 // the name: the limits, the hash, and the question to the engine.
 func (s *Server) password(f *submission) {
-	if s.next(f.in) != proveKnowledge { // the form of a step that is past
+	if f.in.Person.Subject != "" || s.bank != nil { // the form of a step that is past
 		s.onward(f.w, f.in, "")
 		return
 	}
+	s.agree(f)
 	name, password := typedName(f.form["username"]), f.form["password"]
 	if name == "" || password == "" {
 		s.onward(f.w, f.in, emptyLogin)
@@ -36,7 +41,7 @@ func (s *Server) password(f *submission) {
 	}
 	ctx, now := f.r.Context(), s.o.Now()
 	who := s.accounts.Load().find(name, s.nameKey)
-	origin := s.o.Origin(f.r)
+	origin := s.origin(f)
 	place := s.place(&origin)
 	tries := []try{{limits.pair, who.subject + " " + place}, {limits.account, who.subject}, {limits.place, place}}
 	failures, err := spend(ctx, s.o.Store, now, tries...)
@@ -71,7 +76,7 @@ func (s *Server) password(f *submission) {
 	}
 	dropPage(f.w)
 	login.Result = signals.Success
-	login.Person.ACR, login.Person.AMR, login.Person.AuthTime, login.Person.Session = PasswordACR, []string{amrPassword}, now, newSessionID()
+	login.Person.ACR, login.Person.AMR, login.Person.AuthTime, login.Person.Session = s.o.Classes.Password, []string{amrPassword}, now, newSessionID()
 	s.prove(f, login)
 }
 
@@ -89,10 +94,15 @@ func (s *Server) prove(f *submission, l *authz.Login) {
 	if !s.judged(f.w, f.r, f.in, out, err) {
 		return
 	}
-	if at := s.next(f.in); at == giveConsent {
+	at, err := s.next(f.r.Context(), f.in)
+	switch {
+	case err != nil:
+		s.failed(f.w, f.r, "find the next step", err)
+		return
+	case at.at == giveConsent:
 		s.begin(f)
 	}
-	s.onward(f.w, f.in, "")
+	s.back(f, "")
 }
 
 // dropPage has a browser drop the page that the password was typed on. Chromium keeps

@@ -6,9 +6,19 @@ type texts struct {
 
 	SignIn, SignInFor, Username, Password, Continue, Cancel string
 
-	Code, CodeIntro, CodeLabel, CodeHint string
+	Passkey, PasskeyButton, PasskeyHint, NoScript, Or string
+	Measure, MeasureHint                              string
 
-	Stuck, StuckIntro, Back string
+	More, MoreIntro, CodeLabel, CodeHint, BankButton string
+
+	Stuck, StuckIntro, Back         string
+	Paused, PausedIntro, PausedHint string
+
+	Passkeys, PasskeysIntro, PasskeysLink, PasskeysNone, PasskeysProve, PasskeysDone string
+	AddPasskey, PasskeyName, RemovePasskey, PasskeyAdded, PasskeyUsed, PasskeyCopied string
+	Recovery, RecoveryIntro, RecoveryAfter, RecoveryButton                           string
+	RecoveryWaiting, RecoveryStop, RecoveryNotice                                    string
+	TimeFormat, DateFormat, You                                                      string
 
 	Consent, ConsentIntro, SignedInAs, Withheld, WithheldIntro, Allow, Deny, ConsentNote string
 	Yes, No, Nothing, Permission                                                         string
@@ -50,15 +60,52 @@ var english = texts{
 	Continue:  "Continue",
 	Cancel:    "Cancel and go back",
 
-	Code:      "Confirm it is you",
-	CodeIntro: "One more step is needed to protect your account.",
-	CodeLabel: "Code from your authenticator app",
-	CodeHint:  "Six digits. A new code appears every 30 seconds, and each works once.",
+	Passkey:       "Passkey",
+	PasskeyButton: "Use a passkey",
+	PasskeyHint:   "Your device asks for your fingerprint, your face or its PIN. None of them leaves it.",
+	NoScript:      "Passkeys need JavaScript, which is off in this browser.",
+	Or:            "or",
+	Measure:       "Help to protect my account",
+	MeasureHint: "If you tick this, this page measures how the form is filled in (the rhythm of keys and of the pointer, never which keys) and what it can see of this device. " +
+		"It is used to notice when somebody else signs in as you. Signing in works the same without.",
+
+	More:       "Confirm it is you",
+	MoreIntro:  "One more step is needed to protect your account.",
+	CodeLabel:  "Code from your authenticator app",
+	CodeHint:   "Six digits. A new code appears every 30 seconds, and each works once.",
+	BankButton: "Confirm with your bank",
 
 	Stuck: "This needs a stronger sign-in",
 	StuckIntro: "What is asked for needs more proof than your account can give at the moment. " +
-		"Nothing has been shared. Ask for an authenticator app to be added to your account, then try again.",
+		"Nothing has been shared. Add a passkey to your account, or ask for an authenticator app, then try again.",
 	Back: "Go back",
+
+	Paused:      "Not asked again for now",
+	PausedIntro: "Somebody signed in as you several times and did not confirm that it was you. To protect you, this is refused without asking, until:", // then a time
+	PausedHint:  "If that was not you, somebody knows your password: tell your bank, and change it. Never confirm what you did not start.",
+
+	Passkeys:        "Your passkeys",
+	PasskeysIntro:   "With a passkey you sign in without a password, and nobody can trick you into giving it away.",
+	PasskeysLink:    "Your passkeys",
+	PasskeysNone:    "You have no passkey yet.",
+	PasskeysProve:   "To change your passkeys, confirm that it is you.",
+	PasskeysDone:    "Back to the request",
+	AddPasskey:      "Add a passkey",
+	PasskeyName:     "Name, such as the device it is on",
+	RemovePasskey:   "Remove",
+	PasskeyAdded:    "added",
+	PasskeyUsed:     "last used",
+	PasskeyCopied:   "This passkey was used in a way that suggests a copy of it. It works no longer: remove it.",
+	Recovery:        "You cannot confirm?",
+	RecoveryIntro:   "If you lost your passkeys, or have nothing yet to confirm with, you can ask to change them without. For your safety this takes",
+	RecoveryAfter:   "days. Until then you are told at every sign-in, and can stop it.",
+	RecoveryButton:  "Ask to change them without",
+	RecoveryWaiting: "You can change your passkeys without confirming from this time on. Sign in again then:",
+	RecoveryStop:    "Stop this",
+	RecoveryNotice:  "Somebody signed in as you asked to change your passkeys without having one. If it was not you, stop it on the page of your passkeys and change your password. They can be changed from:",
+	TimeFormat:      "2 January 2006, 15:04 UTC",
+	DateFormat:      "2 January 2006",
+	You:             "you",
 
 	Consent:       "Allow access?",
 	ConsentIntro:  "asks for your permission to:", // after the client's name
@@ -82,10 +129,21 @@ var english = texts{
 	Problems: []problemText{
 		{emptyLogin, proveKnowledge, "Enter your user name and your password."},
 		{wrongLogin, proveKnowledge, "The user name or the password is not right. Check both and try again."},
-		{emptyCode, provePossession, "Enter the code that your app shows."},
-		{wrongCode, provePossession, "This code is not right, or it was used before. Wait for the next one and try again."},
+		{emptyCode, proveMore, "Enter the code that your app shows."},
+		{wrongCode, proveMore, "This code is not right, or it was used before. Wait for the next one and try again."},
 		{tooMany, proveKnowledge, "There were too many tries. Wait a few minutes, then try again."},
-		{tooMany, provePossession, "There were too many tries. Wait a while, then try again."},
+		{tooMany, proveMore, "There were too many tries. Wait a while, then try again."},
+		{wrongPasskey, proveKnowledge, "This passkey was not accepted. Try another, or sign in with your password."},
+		{wrongPasskey, proveMore, "This passkey was not accepted. Try again, or another one."},
+		{oldPasskey, proveKnowledge, "That took too long, or the page was sent twice. Try again."},
+		{oldPasskey, proveMore, "That took too long, or the page was sent twice. Try again."},
+		{emptyCode, ownKeys, "Enter the code that your app shows."},
+		{wrongCode, ownKeys, "This code is not right, or it was used before. Wait for the next one and try again."},
+		{tooMany, ownKeys, "There were too many tries. Wait a while, then try again."},
+		{wrongPasskey, ownKeys, "This passkey was not accepted. Try again, or another one."},
+		{oldPasskey, ownKeys, "That took too long, or the page was sent twice. Try again."},
+		{notNow, ownKeys, "To protect your account your passkeys cannot be changed at the moment. Try again later, from a device that you often use."},
+		{tooManyKeys, ownKeys, "You have as many passkeys as an account can have. Remove one first."},
 	},
 
 	Scopes: []meaning{
@@ -127,6 +185,7 @@ var english = texts{
 			"Nothing has been shared. Go back to the application and start again."}},
 		{"forged", message{"This form cannot be accepted", "It was not sent from the page it belongs to, or your browser keeps no cookies. " +
 			"Nothing has been shared. Go back to the application and start again."}},
+		{"bank", message{"Your bank did not confirm who you are", "The answer of its sign-in could not be accepted. Nothing has been shared. Go back to the application and start again."}},
 		{"not_found", message{"There is no such page", "Check the address, or go back to the application and start again."}},
 		{"temporarily_unavailable", message{"Please try again in a moment", "The service is busy or cannot be reached. Nothing has been shared. Load this page again, or go back to the application."}},
 		{"", message{"Something went wrong", "The mistake is ours. Nothing has been shared. Go back to the application and start again."}},

@@ -49,6 +49,7 @@ type world struct {
 
 	mu     sync.Mutex
 	decide func(*engine.Assessment) // the engine; nil: allow all
+	change engine.Outcome           // to changes of credentials; 0: allow
 	seen   []signals.Attempt
 }
 
@@ -58,7 +59,7 @@ func (w *world) sleep(d time.Duration) { w.ahead.Add(int64(d)) }
 
 func (w *world) score(x *engine.Assessment, _ time.Time) error {
 	w.mu.Lock()
-	decide := w.decide
+	decide, change := w.decide, w.change
 	seen := x.Attempt
 	seen.Session.AMR = slices.Clone(seen.Session.AMR) // the engine's memory is used again
 	w.seen = append(w.seen, seen)
@@ -70,6 +71,9 @@ func (w *world) score(x *engine.Assessment, _ time.Time) error {
 	x.Decision = engine.Decision{Outcome: engine.Allow, Probability: 0.001, Grant: g}
 	if decide != nil && x.Attempt.Action == signals.Authorize {
 		decide(x)
+	}
+	if change != 0 && x.Attempt.Action == signals.AccountChange {
+		x.Decision.Outcome = change
 	}
 	return nil
 }
@@ -99,7 +103,7 @@ func newWorld(t testing.TB, options ...func(*Options)) *world {
 	mux := http.NewServeMux()
 	w.server = httptest.NewUnstartedServer(mux)
 	w.server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	issuer := "https://" + w.server.Listener.Addr().String()
+	const issuer = "https://example.com" // what the test server's certificate is for, and passkeys take no address
 	var err error
 	if w.store, err = bolt.Open(filepath.Join(t.TempDir(), "store"), bolt.Options{NoSync: true, Now: w.now}); err != nil {
 		t.Fatal(err)
@@ -149,6 +153,7 @@ func newWorld(t testing.TB, options ...func(*Options)) *world {
 	mux.Handle("/login/", w.pages.Handler())
 	w.server.TLS = fapi.TLS()
 	w.server.StartTLS()
+	w.server.URL = issuer // its own client finds it by that name
 	t.Cleanup(w.server.Close)
 	return w
 }
@@ -268,7 +273,7 @@ func (b *tab) send(r *http.Request) *tab {
 }
 
 var (
-	formsOf  = regexp.MustCompile(`(?s)<form method="post" action="([^"]*)">(.*?)</form>`)
+	formsOf  = regexp.MustCompile(`(?s)<form method="post" action="([^"]*)"[^>]*>(.*?)</form>`)
 	inputsOf = regexp.MustCompile(`<input[^>]* name="([^"]*)"[^>]*>`)
 	valueOf  = regexp.MustCompile(` value="([^"]*)"`)
 )

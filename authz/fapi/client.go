@@ -78,7 +78,7 @@ func certificate(r *http.Request) *x509.Certificate {
 
 // possession returns what a request proves to hold: the key of a DPoP proof, where
 // there is one, and the certificate of the connection.
-func (s *Server) possession(r *http.Request, path, accessToken string) (authz.Possession, error) {
+func (s *Server) possession(r *http.Request, path string) (authz.Possession, error) {
 	var held authz.Possession
 	if cert := certificate(r); cert != nil {
 		held.X5T = jose.CertificateThumbprint(cert)
@@ -87,7 +87,7 @@ func (s *Server) possession(r *http.Request, path, accessToken string) (authz.Po
 	if len(proofs) == 0 {
 		return held, nil
 	}
-	jkt, err := s.a.Proofs().Verify(r.Context(), authz.Presented{Proofs: proofs, Method: r.Method, URL: s.url(r, path), AccessToken: accessToken})
+	jkt, err := s.a.Proofs().Verify(r.Context(), authz.Presented{Proofs: proofs, Method: r.Method, URL: s.url(r, path)})
 	held.JKT = jkt
 	return held, err
 }

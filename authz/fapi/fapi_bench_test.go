@@ -148,30 +148,55 @@ func BenchmarkTokenOverCryptography(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var request, crypto []float64
-	for b.Loop() {
-		w.one.nonce = w.authority.Proofs().Nonce()
-		r := w.one.request(w.one.own("accounts"))
+	inTurns(b, "crypto", w.timed(b), func() time.Duration {
 		start := time.Now()
-		rec := w.serve(r)
-		request = append(request, float64(time.Since(start)))
-		if rec.Code != http.StatusOK {
-			b.Fatalf("status %d: %s", rec.Code, rec.Body)
-		}
-		start = time.Now()
 		ok := true
 		for range 2 {
 			ok = ecdsa.VerifyASN1(&key.PublicKey, sum[:], sig) && ok
 		}
 		_, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
-		crypto = append(crypto, float64(time.Since(start)))
+		took := time.Since(start)
 		if !ok || err != nil {
 			b.Fatal("not verified")
 		}
+		return took
+	})
+}
+
+// BenchmarkTokenOverNoEngine reports the same ratio of a token request with the engine and
+// of one that something allows at once.
+func BenchmarkTokenOverNoEngine(b *testing.B) {
+	off := newWorld(b, func(o *authz.Options, _ *fapi.Options) {
+		o.Score = func(x *engine.Assessment, _ time.Time) error { allowAll(x); return nil }
+	})
+	inTurns(b, "without", newBench(b).timed(b), off.timed(b))
+}
+
+// timed returns what serves a new token request and says how long that took.
+func (w *world) timed(b *testing.B) func() time.Duration {
+	return func() time.Duration {
+		w.one.nonce = w.authority.Proofs().Nonce()
+		r := w.one.request(w.one.own("accounts"))
+		start := time.Now()
+		rec := w.serve(r)
+		took := time.Since(start)
+		if rec.Code != http.StatusOK {
+			b.Fatalf("status %d: %s", rec.Code, rec.Body)
+		}
+		return took
 	}
-	slices.Sort(request)
-	slices.Sort(crypto)
-	b.ReportMetric(request[len(request)/2]/crypto[len(crypto)/2], "x-crypto")
-	b.ReportMetric(request[len(request)/2]/1e3, "us/request")
-	b.ReportMetric(crypto[len(crypto)/2]/1e3, "us/crypto")
+}
+
+// inTurns reports the medians of two, and their ratio.
+func inTurns(b *testing.B, name string, whole, part func() time.Duration) {
+	var wholes, parts []time.Duration
+	for b.Loop() {
+		wholes, parts = append(wholes, whole()), append(parts, part())
+	}
+	slices.Sort(wholes)
+	slices.Sort(parts)
+	w, p := wholes[len(wholes)/2], parts[len(parts)/2]
+	b.ReportMetric(float64(w)/float64(p), "x-"+name)
+	b.ReportMetric(float64(w)/1e3, "us/request")
+	b.ReportMetric(float64(p)/1e3, "us/"+name)
 }

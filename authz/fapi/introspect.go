@@ -60,6 +60,9 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 	switch t, err := s.a.IntrospectFor(r.Context(), c, p["token"], &origin); {
 	case err == nil:
 		i = describe(t)
+		if t.ClientID != c.ID { // a resource server: the token is being used
+			s.a.Used(t, scopesUsed(p, t), nil)
+		}
 	case !errors.Is(err, authz.ErrInactive):
 		s.fail(w, r, err)
 		return
@@ -76,6 +79,15 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", introspectionType)
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write([]byte(signed))
+}
+
+// scopesUsed returns what a token is used for: the scopes that a resource server names (a
+// further parameter, RFC 7662, section 2.1), or all that the token has.
+func scopesUsed(p authz.Params, t *authz.Token) []string {
+	if named := strings.Fields(p["scope"]); len(named) > 0 {
+		return named
+	}
+	return t.Scopes
 }
 
 // accepts reports whether a request names a media type in Accept.

@@ -26,8 +26,9 @@ func (s *Server) metadata() ([]byte, error) {
 		"token_endpoint":                        s.base.String() + tokenPath,
 		"introspection_endpoint":                s.base.String() + introspectionPath,
 		"revocation_endpoint":                   s.base.String() + revocationPath,
-		"userinfo_endpoint":                     s.base.String() + userinfoPath,
+		"userinfo_endpoint":                     s.base.String() + UserInfoPath,
 		"end_session_endpoint":                  s.base.String() + logoutPath,
+		"status_list_aggregation_endpoint":      s.base.String() + authz.StatusPath,
 
 		"require_pushed_authorization_requests":          true,
 		"authorization_response_iss_parameter_supported": true,
@@ -63,7 +64,7 @@ func (s *Server) metadata() ([]byte, error) {
 			"pushed_authorization_request_endpoint": s.mtls.String() + parPath,
 			"introspection_endpoint":                s.mtls.String() + introspectionPath,
 			"revocation_endpoint":                   s.mtls.String() + revocationPath,
-			"userinfo_endpoint":                     s.mtls.String() + userinfoPath,
+			"userinfo_endpoint":                     s.mtls.String() + UserInfoPath,
 		},
 	}
 	text, err := json.Marshal(m)

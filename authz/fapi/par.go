@@ -42,7 +42,7 @@ func (s *Server) pushed(w http.ResponseWriter, r *http.Request) (string, time.Du
 	if refused != nil {
 		return "", 0, refused
 	}
-	held, err := s.possession(r, parPath, "")
+	held, err := s.possession(r, parPath)
 	if err == nil {
 		err = s.a.Use(r.Context(), assertion)
 	}

@@ -38,7 +38,6 @@ const (
 	tokenPath         = "/token"
 	introspectionPath = "/introspect"
 	revocationPath    = "/revoke"
-	userinfoPath      = "/userinfo"
 	logoutPath        = "/logout"
 )
 
@@ -116,7 +115,8 @@ var endpoints = [...]endpoint{
 	{tokenPath, []string{"POST"}, (*Server).token},
 	{introspectionPath, []string{"POST"}, (*Server).introspect},
 	{revocationPath, []string{"POST"}, (*Server).revoke},
-	{userinfoPath, []string{"GET", "POST"}, (*Server).userinfo},
+	{authz.StatusPath, []string{"GET", "HEAD"}, (*Server).statusLists},
+	{authz.StatusPath + "/{id}", []string{"GET", "HEAD"}, (*Server).statusList},
 	{logoutPath, []string{"GET", "POST"}, (*Server).logout},
 }
 
@@ -204,8 +204,8 @@ func Origin(r *http.Request) authz.Origin {
 	return authz.Origin{
 		Network: signals.NetworkPeer{IP: host, ForwardedFor: h.Values("X-Forwarded-For"), HTTPVersion: strings.TrimSuffix(strings.TrimPrefix(r.Proto, "HTTP/"), ".0")},
 		Headers: signals.Headers{
-			UserAgent: h.Get("User-Agent"), AcceptLanguage: h.Get("Accept-Language"), SecCHUA: h.Get("Sec-CH-UA"),
-			SecCHUAPlatform: h.Get("Sec-CH-UA-Platform"), SecCHUAMobile: h.Get("Sec-CH-UA-Mobile"), Referer: h.Get("Referer"),
+			UserAgent: h.Get("User-Agent"), AcceptLanguage: h.Get("Accept-Language"), SecCHUA: h.Get("Sec-Ch-Ua"),
+			SecCHUAPlatform: h.Get("Sec-Ch-Ua-Platform"), SecCHUAMobile: h.Get("Sec-Ch-Ua-Mobile"), Referer: h.Get("Referer"),
 		},
 	}
 }

@@ -1,14 +1,12 @@
 package fapi_test
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/waryauth/wary/authz"
-	"github.com/waryauth/wary/authz/fapi"
 	"github.com/waryauth/wary/engine"
 )
 
@@ -23,9 +21,40 @@ func TestEveryStageAsksTheEngine(t *testing.T) {
 	}
 }
 
+// TestStagesAreLinked: each question names the decision before it in its exchange.
+func TestStagesAreLinked(t *testing.T) {
+	w := newWorld(t)
+	w.decides("authenticated", func(x *engine.Assessment) error {
+		if x.Attempt.Session.ACR != strongACR {
+			return outcome(engine.StepUp)(x)
+		}
+		return nil
+	})
+	first := w.one.tokens()
+	w.introspected(first.str("access_token")).is(t, http.StatusOK)
+	of := func(token string) string { return strings.SplitN(claimsOf(t, token)["jti"].(string), ".", 2)[1] }
+	if redeemed, seen := w.answered("redeemed"), w.answered("introspected"); seen.previous != redeemed.decision || of(first.str("access_token")) != redeemed.decision {
+		t.Errorf("introspected after %q, the code was redeemed by %q", seen.previous, redeemed.decision)
+	}
+	second := w.one.post(w.one.refresh(first.str("refresh_token")))
+	w.introspected(second.str("access_token")).is(t, http.StatusOK)
+	w.one.post(w.one.own("accounts")).is(t, http.StatusOK)
+	var row []string
+	before := map[string]string{}
+	for _, a := range w.asked {
+		row = append(row, a.stage+" after "+before[a.previous])
+		before[a.decision] = a.stage
+	}
+	want := "pushed after ; authenticated after pushed; authenticated after authenticated; redeemed after authenticated; introspected after redeemed; " +
+		"refreshed after redeemed; introspected after refreshed; client after "
+	if got := strings.Join(row, "; "); got != want {
+		t.Errorf("asked %s\n want %s", got, want)
+	}
+}
+
 // own makes a request for a token of the client's own.
-func (c *tpp) own(scope string) *call {
-	return c.proven(c.call("/token", "grant_type", "client_credentials", "scope", scope), nil)
+func (c *tpp) own(scope string, pairs ...string) *call {
+	return c.proven(c.call("/token", "grant_type", "client_credentials", "scope", scope).set(pairs...), nil)
 }
 
 func TestDeny(t *testing.T) {
@@ -48,6 +77,35 @@ func TestDeny(t *testing.T) {
 	w.decides("", nil)
 	w.one.me(a.str("access_token")).is(t, http.StatusUnauthorized, "invalid_token") // the denied refresh revoked the grant
 	w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusBadRequest, "invalid_grant")
+}
+
+// TestADeniedRedemptionRevokes: the code is spent, and so is what another redemption of it,
+// which the engine allowed meanwhile, gave.
+func TestADeniedRedemptionRevokes(t *testing.T) {
+	w := newWorld(t)
+	code := w.one.code()
+	w.decides("redeemed", outcome(engine.Deny))
+	w.one.post(w.one.exchange(code)).is(t, http.StatusBadRequest, "invalid_grant")
+	w.decides("", nil)
+	w.one.post(w.one.exchange(code)).is(t, http.StatusBadRequest, "invalid_grant")
+
+	code = w.one.code()
+	rival := *w.one
+	var first *answer
+	w.decides("redeemed", func(x *engine.Assessment) error {
+		if first != nil {
+			return nil
+		}
+		first = &answer{} // the rival is allowed
+		first = rival.post(rival.exchange(code))
+		return outcome(engine.Deny)(x)
+	})
+	w.one.post(w.one.exchange(code)).is(t, http.StatusBadRequest, "invalid_grant")
+	first.is(t, http.StatusOK)
+	if got := w.introspected(first.str("access_token")); got.text != `{"active":false}` {
+		t.Error(got.text)
+	}
+	w.one.post(w.one.refresh(first.str("refresh_token"))).is(t, http.StatusBadRequest, "invalid_grant")
 }
 
 func TestStepUp(t *testing.T) {
@@ -96,52 +154,6 @@ func TestStepUp(t *testing.T) {
 		w.decides("", nil)
 		w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusOK) // not revoked
 	})
-}
-
-// faults are the ways in which an engine may fail.
-var faults = map[string]func(*engine.Assessment) error{
-	"error":   func(*engine.Assessment) error { return errors.New("broken") },
-	"hang":    func(*engine.Assessment) error { time.Sleep(400 * time.Millisecond); return nil },
-	"panic":   func(*engine.Assessment) error { panic("broken") },
-	"nothing": func(x *engine.Assessment) error { x.Decision = engine.Decision{}; return nil },
-	"garbage": func(x *engine.Assessment) error { x.Decision.Outcome = 77; return nil },
-	"no challenge": func(x *engine.Assessment) error {
-		x.Decision.Outcome, x.Decision.Challenge = engine.StepUp, engine.Challenge{}
-		return nil
-	},
-	"no life":    func(x *engine.Assessment) error { x.Decision.Grant.TTLSeconds = 0; return nil },
-	"bad number": func(x *engine.Assessment) error { x.Decision.Probability = 2; return nil },
-}
-
-// TestAFaultOfTheEngineNeverAllows fails the engine in every way at every stage.
-func TestAFaultOfTheEngineNeverAllows(t *testing.T) {
-	for name, broken := range faults {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(o *authz.Options, _ *fapi.Options) { o.Deadline = 100 * time.Millisecond })
-			a, code := w.one.tokens(), w.one.code()
-
-			w.decides("pushed", broken)
-			if acr := claimsOf(t, w.one.tokens().str("id_token"))["acr"]; acr != strongACR {
-				t.Errorf("pushed: acr %v, want a step-up", acr)
-			}
-			w.decides("authenticated", broken)
-			if q := w.one.authorized(w.one.push()); q.Has("code") || q.Get("error") == "" {
-				t.Errorf("authenticated: %v", q)
-			}
-			w.decides("redeemed", broken)
-			w.one.post(w.one.exchange(code)).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
-			w.decides("client", broken)
-			w.one.post(w.one.own("accounts")).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
-			w.decides("refreshed", broken)
-			w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
-			w.decides("introspected", broken)
-			w.introspected(a.str("access_token")).is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
-
-			w.decides("", nil) // nothing was used up
-			w.one.post(w.one.exchange(code)).is(t, http.StatusOK)
-			w.one.post(w.one.refresh(a.str("refresh_token"))).is(t, http.StatusOK)
-		})
-	}
 }
 
 func TestTheGrantShrinks(t *testing.T) {

@@ -19,6 +19,16 @@ type tokenResponse struct {
 	IDToken      string          `json:"id_token,omitempty"`
 	Scope        string          `json:"scope,omitempty"`
 	Details      json.RawMessage `json:"authorization_details,omitempty"`
+	Withheld     []withheld      `json:"withheld,omitempty"`
+}
+
+// withheld is what was asked for and is not in the token, or not whole, and why in a
+// word: a member of this server's own. What it says to the person stays with them.
+type withheld struct {
+	Scope string `json:"scope,omitempty"`
+	Type  string `json:"type,omitempty"` // of the authorization detail
+	Part  string `json:"part,omitempty"` // of the detail
+	Code  string `json:"code"`
 }
 
 // token is the token endpoint (RFC 6749, section 3.2).
@@ -32,6 +42,9 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	t := tokenResponse{
 		AccessToken: issued.AccessToken, Type: "Bearer", Life: int(issued.Life / time.Second), RefreshToken: issued.RefreshToken, IDToken: issued.IDToken,
 		Scope: strings.Join(issued.Scopes, " "), Details: authz.MarshalDetails(issued.Details),
+	}
+	for _, r := range issued.Withheld {
+		t.Withheld = append(t.Withheld, withheld{r.Scope, r.Detail, r.Part, string(r.Code)})
 	}
 	if issued.Binding.JKT != "" {
 		t.Type = "DPoP"
@@ -50,7 +63,7 @@ func (s *Server) issued(w http.ResponseWriter, r *http.Request) (*authz.Issued, 
 	if err != nil {
 		return nil, err
 	}
-	held, err := s.possession(r, tokenPath, "")
+	held, err := s.possession(r, tokenPath)
 	if err == nil {
 		err = s.a.Use(r.Context(), assertion)
 	}

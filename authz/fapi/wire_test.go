@@ -392,13 +392,14 @@ func TestARedemptionMatchesItsRequest(t *testing.T) {
 // TestRevokeByHolder ends what a person, a session or a client was given, by one record,
 // and nothing that is given afterwards.
 func TestRevokeByHolder(t *testing.T) {
-	for name, h := range map[string]authz.Holder{"subject": {Subject: alice}, "session": {Session: "s-1"}, "client": {Client: "client-one"}} {
+	for name, h := range map[string]authz.Target{"subject": {Holder: authz.Holder{Subject: alice}},
+		"session": {Holder: authz.Holder{Session: "s-1"}}, "client": {Holder: authz.Holder{Client: "client-one"}}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.person.Session = "s-1"
 			a, own, code := w.one.tokens(), w.one.post(w.one.own("accounts")), w.one.code()
 			w.sleep(time.Second)
-			if err := w.authority.Revoke(t.Context(), h); err != nil {
+			if err := w.authority.Revoke(t.Context(), h, "test", "because"); err != nil {
 				t.Fatal(err)
 			}
 			w.one.me(a.str("access_token")).is(t, http.StatusUnauthorized, "invalid_token")
@@ -415,7 +416,8 @@ func TestRevokeByHolder(t *testing.T) {
 		})
 	}
 	w := newWorld(t)
-	if w.authority.Revoke(t.Context(), authz.Holder{}) == nil || w.authority.Revoke(t.Context(), authz.Holder{Subject: "a", Client: "b"}) == nil {
+	if w.authority.Revoke(t.Context(), authz.Target{}, "", "") == nil ||
+		w.authority.Revoke(t.Context(), authz.Target{Holder: authz.Holder{Subject: "a", Client: "b"}}, "", "") == nil {
 		t.Error("nobody in particular was revoked")
 	}
 }

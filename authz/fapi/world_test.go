@@ -33,6 +33,7 @@ import (
 
 	"github.com/waryauth/wary/authz"
 	"github.com/waryauth/wary/authz/fapi"
+	"github.com/waryauth/wary/authz/resource"
 	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/internal/store/bolt"
 	"github.com/waryauth/wary/signals"
@@ -46,10 +47,12 @@ var b64 = base64.RawURLEncoding
 type world struct {
 	t         testing.TB
 	server    *httptest.Server
+	userinfo  http.Handler // behind its verifier
 	fapi      *fapi.Server
 	authority *authz.Authority
 	keys      *authz.Keys
 	store     *bolt.Store
+	options   authz.Options
 	issuer    string
 	one, two  *tpp
 	ahead     atomic.Int64 // of the real clock, nanoseconds
@@ -60,23 +63,45 @@ type world struct {
 	answer authz.Answer
 	how    ceremonyKind
 	seen   []string // stages
+	asked  []asked
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
 func (w *world) sleep(d time.Duration) { w.ahead.Add(int64(d)) }
 
-// score is the engine of the tests: by default it allows everything for 300 s.
+// asked is a question to the engine of the tests: its stage, the decision that answered
+// it, and the one that it says was before.
+type asked struct{ stage, decision, previous string }
+
+// score is the engine of the tests: by default it allows everything for 300 s. Each
+// decision has an id of its own.
 func (w *world) score(x *engine.Assessment, now time.Time) error {
+	allowAll(x)
 	w.mu.Lock()
 	decide := w.decide
+	x.Decision.ID.Tag = uint64(len(w.asked) + 1)
 	w.seen = append(w.seen, stage(x))
+	w.asked = append(w.asked, asked{stage(x), x.Decision.ID.String(), x.Attempt.PreviousDecisionID})
 	w.mu.Unlock()
-	allowAll(x)
 	if decide != nil {
 		return decide(x)
 	}
 	return nil
+}
+
+// answered returns the newest decision at a stage.
+func (w *world) answered(stage string) asked {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range slices.Backward(w.asked) {
+		if a.stage == stage {
+			return a
+		}
+	}
+	w.t.Fatalf("nothing was asked at %s", stage)
+	return asked{}
 }
 
 func allowAll(x *engine.Assessment) {
@@ -163,24 +188,39 @@ func newWorld(t testing.TB, options ...option) *world {
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ao := authz.Options{Issuer: w.issuer, ACRs: []string{weakACR, strongACR}, Clients: clients, Keys: w.keys, Store: w.store, Score: w.score, Now: w.now,
-		Claims: identity, ClaimNames: []string{"name", "email", "email_verified"}, Deadline: 2 * time.Second, Log: quiet}
+		Claims: identity, ClaimNames: func() []string { return []string{"name", "email", "email_verified"} }, Deadline: 2 * time.Second, Log: quiet}
 	fo := fapi.Options{Ceremony: "/login", Log: quiet}
 	for _, o := range options {
 		o(&ao, &fo)
 	}
-	if w.authority, err = authz.New(ao); err != nil {
-		t.Fatal(err)
-	}
-	fo.Authority = w.authority
-	if w.fapi, err = fapi.New(fo); err != nil {
-		t.Fatal(err)
-	}
-	mux.Handle("/", w.fapi.Handler())
+	w.serves(ao, fo)
+	w.options = ao
+	mux.HandleFunc(fapi.UserInfoPath, func(rw http.ResponseWriter, r *http.Request) { w.userinfo.ServeHTTP(rw, r) })
+	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) { w.fapi.Handler().ServeHTTP(rw, r) })
 	mux.HandleFunc("/login", w.ceremony)
 	w.server.TLS = fapi.TLS()
 	w.server.StartTLS()
 	t.Cleanup(w.server.Close)
 	return w
+}
+
+// serves puts an authority behind the running server.
+func (w *world) serves(ao authz.Options, fo fapi.Options) {
+	w.t.Helper()
+	var err error
+	if w.authority, err = authz.New(ao); err != nil {
+		w.t.Fatal(err)
+	}
+	fo.Authority = w.authority
+	if w.fapi, err = fapi.New(fo); err != nil {
+		w.t.Fatal(err)
+	}
+	guard, err := resource.New(resource.Options{URL: ao.Issuer, Audience: w.authority.Audience(), Find: w.authority.Introspect, Proofs: w.authority.Proofs(), Now: ao.Now, Log: ao.Log})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	openid := func(h http.Handler) http.Handler { return guard.Protect(resource.Needs{Scopes: []string{"openid"}}, h) }
+	w.userinfo = w.fapi.UserInfo(openid, resource.Token)
 }
 
 func identity(_ context.Context, subject string) (map[string]any, error) {
@@ -223,12 +263,19 @@ func (w *world) clients() string {
   jwks: {keys: [%s]}
   scope: openid accounts
   require_signed_request_object: true
+- client_id: everything
+  redirect_uris: [%q]
+  token_endpoint_auth_method: private_key_jwt
+  jwks: {keys: [%s]}
+  scope: openid accounts payments admin
+  grant_types: [authorization_code, refresh_token, client_credentials]
+  authorization_details_types: [payment_initiation]
 - client_id: bank
   token_endpoint_auth_method: private_key_jwt
   jwks: {keys: [%s]}
   grant_types: [client_credentials]
   resource: %s
-`, callback, jwk(w.one.key.Public(), w.one.kid, "ES256"), jwk(w.one.key.Public(), w.one.kid, "ES256"), w.issuer)
+`, callback, jwk(w.one.key.Public(), w.one.kid, "ES256"), callback, jwk(w.one.key.Public(), w.one.kid, "ES256"), jwk(w.one.key.Public(), w.one.kid, "ES256"), w.issuer)
 	return b.String()
 }
 
@@ -238,6 +285,7 @@ type ceremonyKind int
 const (
 	careful  ceremonyKind = iota
 	careless              // takes every answer of the engine for an allow
+	unable                // has people who can prove no more than they did
 	skipping              // asks nobody to log in
 )
 
@@ -273,7 +321,7 @@ func (w *world) ceremony(rw http.ResponseWriter, r *http.Request) {
 		w.fapi.Finish(rw, r, in, answer)
 		return
 	}
-	if err == nil && out == engine.StepUp {
+	if err == nil && out == engine.StepUp && how != unable {
 		login.Person.ACR, login.Person.AMR = strongACR, []string{"hwk"}
 		out, err = w.authority.Authenticated(r.Context(), in, login)
 	}
@@ -507,7 +555,7 @@ func es256(key *ecdsa.PrivateKey, input string) string {
 }
 
 // claimsOf decodes a JWT's claims without looking at its signature.
-func claimsOf(t *testing.T, token string) object {
+func claimsOf(t testing.TB, token string) object {
 	t.Helper()
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -520,7 +568,7 @@ func headerOf(t *testing.T, token string) object {
 	return decodeObject(t, strings.Split(token, ".")[0])
 }
 
-func decodeObject(t *testing.T, part string) object {
+func decodeObject(t testing.TB, part string) object {
 	t.Helper()
 	text, err := b64.DecodeString(part)
 	if err != nil {

@@ -71,7 +71,9 @@ func (n *Needs) challenge(e *authz.Error, bearer bool) string {
 	}
 	switch e.Code {
 	case authz.InsufficientScope:
-		value += `, scope="` + strings.Join(n.Scopes, " ") + `"`
+		if len(n.Scopes) > 0 {
+			value += `, scope="` + strings.Join(n.Scopes, " ") + `"`
+		}
 	case authz.InsufficientAuth: // RFC 9470, section 3
 		if len(n.ACRs) > 0 {
 			value += `, acr_values="` + strings.Join(n.ACRs, " ") + `"`

@@ -12,6 +12,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,15 @@ type RemoteOptions struct {
 	ClientID string        // the issuer's client that is this resource server
 	Key      crypto.Signer // authenticates by private_key_jwt: P-256, Ed25519 or RSA; nil: the certificate of HTTP's client does
 	KeyID    string
-	HTTP     *http.Client     // default http.DefaultClient; redirects are not followed
-	Now      func() time.Time // default time.Now
+
+	// StatusLists has tokens looked up in the issuer's status lists, which are fetched twice
+	// in their ttl (draft-ietf-oauth-status-list-21), instead of introspection of each: the
+	// issuer's engine is not asked then, and learns nothing of what is used. A token without
+	// a status is introspected.
+	StatusLists bool
+
+	HTTP *http.Client     // default http.DefaultClient; redirects are not followed
+	Now  func() time.Time // default time.Now
 }
 
 // Remote finds tokens of an issuer that runs elsewhere. Its methods are safe for
@@ -42,6 +50,8 @@ type Remote struct {
 	signer     *jose.Signer
 	http       *http.Client
 	keys       keys
+	lists      lists
+	host       string // of the issuer
 	introspect string
 }
 
@@ -100,6 +110,12 @@ func NewRemote(ctx context.Context, o RemoteOptions) (*Remote, error) {
 		}
 		return jose.ParseKeySet(text)
 	}}
+	u, err := url.Parse(o.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("remote issuer %s: %w", o.Issuer, err)
+	}
+	r.host = u.Host
+	r.lists = lists{now: o.Now, fetch: r.fetchList, held: map[string]*heldList{}}
 	return r, nil
 }
 
@@ -140,7 +156,12 @@ func (r *Remote) Find(ctx context.Context, raw string) (*authz.Token, error) {
 	if err != nil {
 		return nil, authz.ErrInactive
 	}
-	active, err := r.active(ctx, raw)
+	var active bool
+	if ref := t.Status; ref != nil && r.o.StatusLists {
+		active, err = r.listed(ctx, ref)
+	} else {
+		active, err = r.active(ctx, raw)
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("ask the issuer about a token: %w", err)
@@ -196,22 +217,29 @@ func (r *Remote) get(ctx context.Context, u string, v any) error {
 
 // do sends a request and fills v from an answer that is 200, JSON and not too long.
 func (r *Remote) do(req *http.Request, v any) error {
-	req.Header.Set("Accept", "application/json")
-	res, err := r.http.Do(req)
+	text, err := r.read(req, "application/json", "application/jwk-set+json")
 	if err != nil {
 		return err
+	}
+	return json.Unmarshal(text, v)
+}
+
+// read sends a request and returns an answer that is 200, of one of the media types and
+// not too long.
+func (r *Remote) read(req *http.Request, mediaTypes ...string) ([]byte, error) {
+	req.Header.Set("Accept", mediaTypes[0])
+	res, err := r.http.Do(req)
+	if err != nil {
+		return nil, err
 	}
 	defer res.Body.Close()
 	mediaType, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	if err != nil || res.StatusCode != http.StatusOK || mediaType != "application/json" && mediaType != "application/jwk-set+json" {
-		return fmt.Errorf("%s answered %d, %q", req.URL.Path, res.StatusCode, mediaType)
+	if err != nil || res.StatusCode != http.StatusOK || !slices.Contains(mediaTypes, mediaType) {
+		return nil, fmt.Errorf("%s answered %d, %q", req.URL.Path, res.StatusCode, mediaType)
 	}
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	if err != nil {
-		return err
+	if err == nil && len(text) > maxAnswer {
+		err = fmt.Errorf("%s answered with more than %d bytes", req.URL.Path, maxAnswer)
 	}
-	if len(text) > maxAnswer {
-		return fmt.Errorf("%s answered with more than %d bytes", req.URL.Path, maxAnswer)
-	}
-	return json.Unmarshal(text, v)
+	return text, err
 }

@@ -9,12 +9,14 @@
 //
 // Beside the authorization server a Verifier asks authz.Authority.Introspect; elsewhere
 // it asks a [Remote], which verifies the signature with the issuer's published keys and
-// asks the issuer whether the token was revoked. Tokens are kept nowhere.
+// asks the issuer whether the token was revoked: by introspection of each token, or by
+// the issuer's status lists. Tokens are kept nowhere.
 package resource
 
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -33,12 +35,18 @@ type Options struct {
 	// in front takes off the path. The htu of DPoP proofs is compared with it and the
 	// request's path, never with what the request says of its host.
 	URL      string
-	Audience string // identifier of the resource: tokens for another are refused
+	Aliases  []string // further such URLs by which clients know it; the host of a request says which
+	Audience string   // identifier of the resource: tokens for another are refused
 
 	// Find returns what a token is, or authz.ErrInactive: authz.Authority.Introspect or
 	// Remote.Find. Any other error is a fault, and the answer 503.
 	Find   func(ctx context.Context, token string) (*authz.Token, error)
 	Proofs *authz.Proofs // of DPoP: authz.Authority.Proofs or authz.NewProofs
+
+	// Used is told what a request that was let through used of its token: scopes and types
+	// of details that were needed, a subset of the token's. authz.Authority's narrowing
+	// learns from it. Nil: nobody is told.
+	Used func(t *authz.Token, scopes, details []string)
 
 	Log *slog.Logger
 	Now func() time.Time // default time.Now
@@ -47,8 +55,8 @@ type Options struct {
 // Verifier lets requests through to what is protected. Its methods are safe for
 // concurrent use.
 type Verifier struct {
-	o    Options
-	base *url.URL
+	o     Options
+	bases []*url.URL // the first is URL
 }
 
 // New returns a verifier.
@@ -62,16 +70,21 @@ func New(o Options) (*Verifier, error) {
 	if o.Audience == "" || o.Find == nil || o.Proofs == nil {
 		return nil, errors.New("resource: audience, find and proofs are required")
 	}
-	base, err := url.Parse(strings.TrimSuffix(o.URL, "/"))
-	if err != nil || base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
-		return nil, errors.New("resource: its URL is no https URL without query and fragment")
+	v := &Verifier{o: o}
+	for _, raw := range append([]string{o.URL}, o.Aliases...) {
+		base, err := url.Parse(strings.TrimSuffix(raw, "/"))
+		if err != nil || base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
+			return nil, errors.New("resource: its URL is no https URL without query and fragment")
+		}
+		v.bases = append(v.bases, base)
 	}
-	return &Verifier{o: o, base: base}, nil
+	return v, nil
 }
 
 // Needs are what a handler wants of a token, besides that it is good.
 type Needs struct {
 	Scopes []string      // all of these
+	Detail string        // an authorization detail of this type (RFC 9396); "": none
 	ACRs   []string      // one of these authentication context classes; none: any
 	MaxAge time.Duration // greatest time since the person authenticated, in whole seconds; 0: any
 }
@@ -102,8 +115,50 @@ func (v *Verifier) Protect(n Needs, next http.Handler) http.Handler {
 		if t.Bound.JKT != "" {
 			w.Header().Set("DPoP-Nonce", v.o.Proofs.Nonce())
 		}
+		v.used(t, &n)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, t)))
 	})
+}
+
+// Check reports whether a request that Protect let through satisfies further needs, such
+// as only its body tells of: a larger payment wants a stronger authentication. Where it
+// does not, Check has answered it.
+func (v *Verifier) Check(w http.ResponseWriter, r *http.Request, n Needs) bool {
+	t := Token(r)
+	err := errNoToken
+	if t != nil {
+		err = n.satisfied(t, v.o.Now())
+	}
+	if err != nil {
+		v.refuse(w, r, &n, err)
+		return false
+	}
+	v.used(t, &n)
+	return true
+}
+
+// used tells what a request used of its token.
+func (v *Verifier) used(t *authz.Token, n *Needs) {
+	if v.o.Used == nil || len(n.Scopes) == 0 && n.Detail == "" {
+		return
+	}
+	var details []string
+	if n.Detail != "" {
+		details = []string{n.Detail}
+	}
+	v.o.Used(t, n.Scopes, details)
+}
+
+// Details returns a token's authorization details of a type (RFC 9396): the JSON objects
+// as they were granted.
+func Details(t *authz.Token, kind string) []json.RawMessage {
+	var out []json.RawMessage
+	for _, d := range t.Details {
+		if d.Type == kind {
+			out = append(out, d.Raw)
+		}
+	}
+	return out
 }
 
 // errNoToken is the error of a request without a token: it is told how to bring one
@@ -163,7 +218,13 @@ func (v *Verifier) proven(r *http.Request, t *authz.Token, raw string) error {
 	if len(proofs) == 0 {
 		return refusal(authz.InvalidProof, "a DPoP proof is wanted")
 	}
-	u := v.base.JoinPath(r.URL.EscapedPath())
+	base := v.bases[0]
+	for _, b := range v.bases[1:] {
+		if strings.EqualFold(b.Host, r.Host) {
+			base = b
+		}
+	}
+	u := base.JoinPath(r.URL.EscapedPath())
 	jkt, err := v.o.Proofs.Verify(r.Context(), authz.Presented{Proofs: proofs, Method: r.Method, URL: u.String(), AccessToken: raw})
 	if err != nil {
 		return err
@@ -189,6 +250,9 @@ func (n *Needs) satisfied(t *authz.Token, now time.Time) error {
 		if !slices.Contains(t.Scopes, s) {
 			return refusal(authz.InsufficientScope, "the access token lacks a scope")
 		}
+	}
+	if n.Detail != "" && len(Details(t, n.Detail)) == 0 {
+		return refusal(authz.InsufficientScope, "the access token lacks an authorization detail")
 	}
 	if len(n.ACRs) > 0 && (t.ACR == "" || !slices.Contains(n.ACRs, t.ACR)) {
 		return refusal(authz.InsufficientAuth, "a stronger authentication is wanted")

@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,16 +45,30 @@ type world struct {
 	t         *testing.T
 	issuer    string
 	ahead     atomic.Int64
+	stopped   atomic.Int64
 	keys      *authz.Keys
 	authority *authz.Authority
 	key       *ecdsa.PrivateKey
 	cert      *x509.Certificate
 }
 
-func (w *world) now() time.Time        { return time.Now().Add(time.Duration(w.ahead.Load())) }
+// now is the real time and what tests slept, or, with the clock stopped, that alone.
+func (w *world) now() time.Time {
+	at := time.Now()
+	if stopped := w.stopped.Load(); stopped != 0 {
+		at = time.Unix(0, stopped)
+	}
+	return at.Add(time.Duration(w.ahead.Load()))
+}
+
+// stop stops the clock, so that a slow machine is not told apart from a quick one.
+func (w *world) stop() { w.stopped.Store(time.Now().UnixNano()) }
+
 func (w *world) sleep(d time.Duration) { w.ahead.Add(int64(d)) }
 
+// allow is an engine that allows everything, each time by another decision.
 func allow(x *engine.Assessment, _ time.Time) error {
+	x.Decision.ID.Tag = rand64()
 	x.Decision.Outcome = engine.Allow
 	x.Decision.Grant.Scopes = append(x.Decision.Grant.Scopes[:0], x.Attempt.Intent.Scopes...)
 	x.Decision.Grant.TTLSeconds = 300
@@ -356,6 +371,12 @@ func FuzzAuthorization(f *testing.F) {
 			t.Errorf("%q: %d %v", header, rec.Code, rec.Header())
 		}
 	})
+}
+
+func rand64() uint64 {
+	var b [8]byte
+	rand.Read(b[:])
+	return binary.BigEndian.Uint64(b[:])
 }
 
 func random() string {
