@@ -364,7 +364,7 @@ func TestExplainSaysWhatIsMissing(t *testing.T) {
 	id := x.Decision.ID
 	r, log := explainer(dir)
 
-	for _, text := range []string{"", "nonsense", strings.Repeat("*", idText), id.String() + "A"} {
+	for _, text := range []string{"", "nonsense", strings.Repeat("*", journal.IDText), id.String() + "A"} {
 		if _, err := ParseAddress(text); !errors.Is(err, ErrID) {
 			t.Errorf("%q: %v", text, err)
 		}

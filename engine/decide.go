@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/features/lists"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/signals"
 )
@@ -12,7 +13,7 @@ import (
 // The fact carries them: with the vector they make the answer again.
 type inputs struct {
 	action    signals.Action
-	listed    listed
+	listed    lists.Listed
 	degraded  Degraded
 	satisfied bool // the challenge of the policy has been met
 	history   History
@@ -27,6 +28,10 @@ func (x *Assessment) decide(p *Policy) {
 	*d = Decision{ID: d.ID, History: in.history, Degraded: in.degraded, ModelVersion: d.ModelVersion, ModelDigest: d.ModelDigest,
 		PolicyVersion: p.Version, PolicyDigest: p.Digest}
 	d.judge(p, in, x.Prediction.Probability)
+	explored := x.explored(p)
+	if explored {
+		d.Outcome = Allow
+	}
 	if d.Outcome == StepUp {
 		d.Challenge = p.challenge
 	}
@@ -34,6 +39,9 @@ func (x *Assessment) decide(p *Policy) {
 		x.narrow(p)
 	}
 	x.explain(p)
+	if explored {
+		d.Reasons = slices.Insert(d.Reasons[:min(len(d.Reasons), MaxReasons-1)], 0, Reason{Code: RandomAllow, Family: "policy", Value: float32(p.explored.Share)})
+	}
 }
 
 // judge fills in what a model's probability is worth. in.degraded is in d already.
@@ -107,7 +115,7 @@ func (x *Assessment) explain(p *Policy) {
 	rs := x.reasons[:0]
 	for _, v := range [...]Outcome{Deny, StepUp} {
 		if n := in.listed[v]; n != 0 && len(rs) < MaxReasons {
-			rs = append(rs, Reason{Code: listCodes[v], Family: "policy", Feature: p.lists[n-1].name, Value: 1})
+			rs = append(rs, Reason{Code: listCodes[v], Family: "policy", Feature: p.lists[n-1].Name, Value: 1})
 		}
 	}
 	if least, code := p.stranger(in); least > Allow {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/features/history"
+	"github.com/waryauth/wary/features/lists"
 	"github.com/waryauth/wary/internal/journal"
 	"github.com/waryauth/wary/internal/journal/ledger"
 	"github.com/waryauth/wary/models"
@@ -74,7 +75,7 @@ type Engine struct {
 	dir     string
 	hasher  features.Hasher
 	content ledger.Content
-	seal    sealer
+	seal    journal.Sealer
 	schema  [8]byte
 
 	agents *signals.Agents
@@ -90,8 +91,10 @@ type Engine struct {
 	stripes [1024]sync.Mutex
 	// pause stops remembering for the moment that a snapshot is of.
 	pause     sync.RWMutex
-	snapshots sync.Mutex // one at a time; taken before pause
-	swap      sync.Mutex // one change of policy or models at a time
+	snapshots sync.Mutex    // one at a time; taken before pause
+	swap      sync.Mutex    // one change of policy or models at a time
+	origin    Origin        // guarded by pause, as others
+	others    func() []byte // see Others; nil: origin's stay
 	// failing is set while the log cannot be written, so that it is told once.
 	failing atomic.Bool
 }
@@ -105,7 +108,7 @@ type (
 // live is what can be swapped while running: a request takes it once and keeps it.
 type live struct {
 	policy *Policy
-	lists  boundLists
+	lists  lists.Bound
 	models models.Serving
 	typing *typing.Table
 }
@@ -129,7 +132,7 @@ func (e *Engine) Score(x *Assessment, now time.Time) error {
 	e.extract(x, l.policy)
 	e.predict(x, l.models.Champion)
 	e.decide(x, l.policy)
-	e.challenge(x, l.models.Challenger, l.policy)
+	x.challenge(l.models.Challenger, l.policy, e.o.Now)
 	e.remember(x, l.policy, now)
 	return nil
 }
@@ -242,7 +245,7 @@ func (e *Engine) recall(x *Assessment, l *live) {
 	e.state.Recall(&x.Profile, &x.Trace)
 	a, in, o := &x.Attempt, &x.inputs, &x.Observation
 	in.action = a.Action
-	in.listed = l.lists.hits(&x.Trace, o)
+	in.listed = l.lists.Hits(&x.Trace, o)
 	in.degraded = 0
 	if o.Missing&(signals.MissingPlace|signals.MissingNetwork) != 0 {
 		in.degraded = DegradedGeo
@@ -328,7 +331,7 @@ func (e *Engine) SetPolicy(p *Policy) error {
 	e.swap.Lock()
 	defer e.swap.Unlock()
 	next := *e.live.Load()
-	next.policy, next.lists = p, p.bind(e.hasher)
+	next.policy, next.lists = p, lists.Bind(p.lists, e.hasher)
 	if err := e.recordPolicy(p); err != nil {
 		return fmt.Errorf("policy %s not put in force: %w", p.Digest, err)
 	}

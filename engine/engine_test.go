@@ -535,7 +535,7 @@ func TestReceipt(t *testing.T) {
 	if len(r.Said) != 2 {
 		t.Errorf("%d things said, want the label before the decision and the one after: %+v", len(r.Said), r.Said)
 	}
-	for _, bad := range []string{"", "x", ID{}.String(), e.seal.seal(0, journal.Address{Segment: 1, Offset: 1}).String(), e.seal.seal(9, x.Decision.ID.At).String()} {
+	for _, bad := range []string{"", "x", ID{}.String(), e.seal.Seal(0, journal.Address{Segment: 1, Offset: 1}).String(), e.seal.Seal(9, x.Decision.ID.At).String()} {
 		if _, err := e.Receipt(bad); !errors.Is(err, ErrID) {
 			t.Errorf("receipt of %q: %v, want ErrID", bad, err)
 		}

@@ -10,10 +10,10 @@ import (
 	"github.com/waryauth/wary/signals"
 )
 
-// eventFact is an event as the log holds it: rare, so JSON, with identifiers as
-// keyed hashes.
-type eventFact struct {
-	ID, Content     features.Key
+// EventFact is an event as the log holds it: rare, so JSON, with identifiers as keyed
+// hashes, 0 where absent.
+type EventFact struct {
+	ID, Content     features.Key // Content tells an event from others under the same id
 	Type            signals.EventType
 	Subject, Client features.Key `json:",omitempty"`
 	Time            int64        // Unix milliseconds
@@ -27,6 +27,7 @@ type eventFact struct {
 	Amount          *float64     `json:",omitempty"`
 	Currency        string       `json:",omitempty"`
 	KeyBound        *bool        `json:",omitempty"`
+	By, Because     string       `json:",omitempty"` // of a revocation: free text, which stays on this machine
 }
 
 // Event takes what is not an attempt but changes what an attempt means. When it
@@ -48,10 +49,10 @@ func (e *Engine) Event(ev *signals.Event, now time.Time) error {
 		return &InputError{"/time", "is more than 5 minutes ahead of the server's clock"}
 	}
 	h, at := e.hasher, &ev.Attributes
-	f := eventFact{
+	f := EventFact{
 		ID: h.Key(features.KindEvent, ev.ID), Content: content, Type: ev.Type, Time: millis(ev.Time),
 		Subject: h.Key(features.KindUser, ev.Subject), Client: h.Key(features.KindClient, ev.Client),
-		Method: at.Method, Kind: at.Kind, Credential: h.Key(features.KindEvent, at.CredentialID),
+		Method: at.Method, Kind: at.Kind, By: at.By, Because: at.Because, Credential: h.Key(features.KindEvent, at.CredentialID),
 		Device: h.Key(features.KindDevice, at.DeviceID), Session: h.Key(features.KindEvent, at.SessionID),
 		Consent: h.Key(features.KindEvent, at.ConsentID), Payee: h.Key(features.KindPayee, at.Payee), Currency: at.Currency,
 	}
@@ -64,7 +65,7 @@ func (e *Engine) Event(ev *signals.Event, now time.Time) error {
 	return e.once(e.events, f.ID, content, now, func() error { return e.appendEvent(&f, now) })
 }
 
-func (e *Engine) appendEvent(f *eventFact, now time.Time) error {
+func (e *Engine) appendEvent(f *EventFact, now time.Time) error {
 	e.pause.RLock()
 	defer e.pause.RUnlock()
 	stripe := &e.stripes[uint64(f.Subject)%uint64(len(e.stripes))]
@@ -84,7 +85,7 @@ func (e *Engine) appendEvent(f *eventFact, now time.Time) error {
 
 // foldEvent is what an event in the log does to memory: live, and again when the
 // log is read at start.
-func (e *Engine) foldEvent(f *eventFact, at journal.Address, now time.Time) {
+func (e *Engine) foldEvent(f *EventFact, at journal.Address, now time.Time) {
 	e.events.Put(entry{Key: f.ID, Content: f.Content, At: at, When: millis(now)})
 	switch f.Type {
 	case signals.SubjectErased:

@@ -154,7 +154,7 @@ func (r *Replayer) foldOne(state *history.Store, user features.Key, rec journal.
 		}
 		f.fold(state)
 	case KindEvent:
-		var f eventFact
+		var f EventFact
 		if err := json.Unmarshal(rec.Payload, &f); err != nil {
 			return err
 		}

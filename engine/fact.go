@@ -36,7 +36,7 @@ const (
 type fact struct {
 	attempt  features.Key    // of the attempt's id
 	body     features.Key    // of the request's bytes
-	previous journal.Address // of the challenged decision this attempt resumes, or zero
+	previous journal.Address // of the decision before in the exchange, or zero; with first, that this attempt resumes
 	first    journal.Address // of the first in that row of attempts, or zero
 	before   journal.Address // of the last fact about that row, or zero
 	schema   [8]byte         // first bytes of the schema digest
@@ -263,8 +263,7 @@ func (f *feedbackFact) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.content))
 	b = appendAddress(b, f.decision)
 	b = appendAddress(b, f.first)
-	var id [idBytes]byte
-	f.named.put(&id)
+	id := f.named.Bytes()
 	b = append(b, id[:]...)
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.attempt))
 	b = append(b, uint8(f.kind), uint8(f.value), uint8(f.source))
@@ -285,8 +284,8 @@ func (f *feedbackFact) read(b []byte) error {
 	}
 	f.id, f.content = features.Key(r.u64()), features.Key(r.u64())
 	f.decision, f.first = r.address(), r.address()
-	if id := r.take(idBytes); id != nil {
-		f.named = idOf((*[idBytes]byte)(id))
+	if id := r.take(journal.IDBytes); id != nil {
+		f.named = journal.IDOf((*[journal.IDBytes]byte)(id))
 	}
 	f.attempt = features.Key(r.u64())
 	f.kind, f.value, f.source = signals.FeedbackKind(r.u8()), signals.FeedbackValue(r.u8()), signals.Source(r.u8())

@@ -123,7 +123,7 @@ func (e *Engine) Feedback(f *signals.Feedback, now time.Time) error {
 		content: content, kind: f.Kind, value: f.Value, source: f.Source, time: millis(f.Time), note: f.Note,
 	}
 	if f.DecisionID != "" {
-		ff.named, _ = e.seal.parse(f.DecisionID) // unknown: kept, and joined by whoever knows it
+		ff.named, _ = e.seal.Parse(f.DecisionID) // unknown: kept, and joined by whoever knows it
 	}
 	return e.once(e.feedback, ff.id, ff.content, now, func() error { return e.appendFeedback(&ff, now) })
 }

@@ -192,7 +192,7 @@ func TestFeedbackOfOthers(t *testing.T) {
 	x := home("x", at)
 	x.Authentication.Result = signals.Pending
 	d := stepUp(t, score(t, forceStepUp(t, e), x))
-	for i, id := range []string{e.seal.seal(9, d.Decision.ID.At).String(), "nonsense", "other nonsense"} {
+	for i, id := range []string{e.seal.Seal(9, d.Decision.ID.At).String(), "nonsense", "other nonsense"} {
 		f := signals.Feedback{ID: fmt.Sprint("f", i), DecisionID: id, Kind: signals.Outcome, Value: signals.StepUpPassed, Source: signals.Challenge}
 		if err := e.Feedback(&f, at); err != nil {
 			t.Fatal(err)

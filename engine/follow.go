@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/features/history"
 	"github.com/waryauth/wary/internal/journal"
 	"github.com/waryauth/wary/signals"
 )
@@ -41,24 +42,8 @@ type FeedbackFact struct {
 	Taught   bool // state learned from it
 	Failed   bool // state counted a failure
 
-	User, Client features.Key // of its decision, 0 where that cannot be read
-}
-
-// EventFact is an event as the log holds it. Keys are 0 where absent.
-type EventFact struct {
-	ID              features.Key
-	Type            signals.EventType
-	Subject, Client features.Key
-	Time            time.Time
-	Method, Kind    string
-	Credential      features.Key
-	Device          features.Key
-	Session         features.Key
-	Consent         features.Key
-	Payee           features.Key
-	Amount          *float64
-	Currency        string
-	KeyBound        *bool
+	Trace        *features.Trace // of the attempt, where state learned or counted
+	User, Client features.Key    // of its decision, 0 where that cannot be read
 }
 
 // ChangeFact is a policy, the models or a typing table that came into force.
@@ -75,6 +60,7 @@ type Follower struct {
 	e   *Engine
 	log *journal.Follower
 	x   Assessment
+	r   Receipt
 }
 
 // Follow returns a reader of facts from a place on, see [journal.Log.Follow]. It
@@ -110,6 +96,26 @@ func (e *Engine) Node() uint16 { return e.o.Node }
 // End returns where the next fact will be at the earliest.
 func (e *Engine) End() journal.Address { return e.log.End() }
 
+// Hold keeps facts that are not published from retention, see [journal.Log.Hold].
+func (e *Engine) Hold(from journal.Address, most int64) { e.log.Hold(from, most) }
+
+// Fold folds facts of other nodes into state, between two snapshots: what [Engine.Others]
+// writes must say of which it was by then. It must be quick.
+func (e *Engine) Fold(do func(*history.Store)) {
+	e.pause.RLock()
+	defer e.pause.RUnlock()
+	do(e.state)
+}
+
+// Others has every snapshot from now on hold what write returns, as of its moment, and
+// returns what it was that memory was made from.
+func (e *Engine) Others(write func() []byte) Origin {
+	e.pause.Lock()
+	defer e.pause.Unlock()
+	e.others = write
+	return e.origin
+}
+
 // Sync returns when every fact that was acknowledged before is on disk.
 func (e *Engine) Sync() error { return e.log.Sync() }
 
@@ -120,7 +126,8 @@ func (f *Follower) read(out *Fact, rec journal.Record) error {
 			return err
 		}
 		out.Schema = hex.EncodeToString(f.x.fact.schema[:])
-		out.Decision = f.e.receiptOf(&f.x, rec)
+		out.Decision = &f.r
+		f.e.receiptOf(&f.r, &f.x, rec)
 	case KindFeedback:
 		var ff feedbackFact
 		if err := ff.read(rec.Payload); err != nil {
@@ -128,15 +135,8 @@ func (f *Follower) read(out *Fact, rec journal.Record) error {
 		}
 		out.Feedback = f.e.feedbackOf(&ff)
 	case KindEvent:
-		var ev eventFact
-		if err := json.Unmarshal(rec.Payload, &ev); err != nil {
-			return err
-		}
-		out.Event = &EventFact{
-			ID: ev.ID, Type: ev.Type, Subject: ev.Subject, Client: ev.Client, Time: time.UnixMilli(ev.Time), Method: ev.Method, Kind: ev.Kind,
-			Credential: ev.Credential, Device: ev.Device, Session: ev.Session, Consent: ev.Consent, Payee: ev.Payee,
-			Amount: ev.Amount, Currency: ev.Currency, KeyBound: ev.KeyBound,
-		}
+		out.Event = &EventFact{}
+		return json.Unmarshal(rec.Payload, out.Event)
 	case KindChange:
 		var c change
 		if err := json.Unmarshal(rec.Payload, &c); err != nil {
@@ -154,9 +154,12 @@ func (e *Engine) feedbackOf(f *feedbackFact) *FeedbackFact {
 	out := &FeedbackFact{
 		ID: f.id, Attempt: f.attempt, Kind: f.kind, Value: f.value, Source: f.source, Time: time.UnixMilli(f.time), Taught: f.teaches, Failed: f.fails,
 	}
+	if f.teaches || f.fails {
+		out.Trace = &f.trace
+	}
 	switch {
 	case f.decision != (journal.Address{}):
-		id := e.seal.seal(e.o.Node, f.decision)
+		id := e.seal.Seal(e.o.Node, f.decision)
 		out.Decision, out.Joined = &id, true
 		if x, err := e.decisionAt(f.decision); err == nil { // retention may have removed it
 			out.User, out.Client = x.Trace.User, x.Trace.Client

@@ -110,6 +110,7 @@ func (e *Engine) Metrics(set *metrics.Set) {
 		"wary_journal_records_total":       func() float64 { return float64(e.log.Stats().Records) },
 		"wary_journal_bytes_total":         func() float64 { return float64(e.log.Stats().Bytes) },
 		"wary_journal_failed_writes_total": func() float64 { return float64(e.log.Stats().FailedWrites) },
+		"wary_journal_released_total":      func() float64 { return float64(e.log.Stats().Released) },
 		"wary_journal_torn_bytes_total":    func() float64 { return float64(e.log.Stats().TornBytes) },
 	} {
 		set.NewGauge(name, f)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/features/history"
+	"github.com/waryauth/wary/features/lists"
 	"github.com/waryauth/wary/internal/journal"
 	"github.com/waryauth/wary/internal/journal/ledger"
 	"github.com/waryauth/wary/models"
@@ -28,12 +29,12 @@ func Open(dir string, o Options) (*Engine, error) {
 	o.defaults()
 	k := func(i int) uint64 { return binary.LittleEndian.Uint64(o.Secret[8*i:]) }
 	e := &Engine{
-		o: o, dir: dir, hasher: features.NewHasher(k(0), k(1)), seal: sealer{k(2), k(3)}, schema: schemaMark(),
+		o: o, dir: dir, hasher: features.NewHasher(k(0), k(1)), seal: journal.Sealer{K0: k(2), K1: k(3)}, schema: schemaMark(),
 		agents: signals.NewAgents(agentCache),
 	}
 	e.content = ledger.NewContent(uint64(e.hasher.Key(features.KindAttempt, "the point of contentHash")))
 	e.clear()
-	e.live.Store(&live{policy: o.Policy, lists: o.Policy.bind(e.hasher), models: models.Serving{Champion: o.Model, Challenger: o.Challenger}, typing: o.Typing})
+	e.live.Store(&live{policy: o.Policy, lists: lists.Bind(o.Policy.lists, e.hasher), models: models.Serving{Champion: o.Model, Challenger: o.Challenger}, typing: o.Typing})
 	var err error
 	if e.log, err = journal.Open(filepath.Join(dir, JournalFolder), o.Journal); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
@@ -70,7 +71,11 @@ const eventEntries = 1 << 16
 
 // clear empties the memory that the log makes.
 func (e *Engine) clear() {
-	e.state = history.New(history.Options{MaxEntities: e.o.MaxEntities})
+	e.state, e.origin = history.New(history.Options{MaxEntities: e.o.MaxEntities}), Origin{Node: e.o.Node}
+	e.newLedgers()
+}
+
+func (e *Engine) newLedgers() {
 	e.attempts, e.feedback = ledger.New[features.Key](e.o.RetryEntries), ledger.New[features.Key](e.o.JoinEntries)
 	e.events, e.joins = ledger.New[features.Key](eventEntries), ledger.New[features.Key](e.o.JoinEntries)
 }
@@ -122,7 +127,7 @@ func (e *Engine) fold(rec journal.Record, x *Assessment) error {
 		}
 		e.foldFeedback(&f, rec.At, rec.Time)
 	case KindEvent:
-		var f eventFact
+		var f EventFact
 		if err := json.Unmarshal(rec.Payload, &f); err != nil {
 			return err
 		}
@@ -144,6 +149,7 @@ type change struct {
 	Text    []byte `json:",omitempty"`
 
 	Challenger, ChallengerVersion string `json:",omitempty"` // its digest and version, with "model"
+	From, By                      string `json:",omitempty"` // the champion of before, and who had it changed
 }
 
 func (e *Engine) recordPolicy(p *Policy) error {
@@ -155,7 +161,10 @@ func (e *Engine) recordPolicy(p *Policy) error {
 
 // recordModels keeps the models in the data folder and appends the change.
 func (e *Engine) recordModels(s models.Serving) error {
-	c, dir := change{What: "model"}, filepath.Join(e.dir, ModelFolder)
+	c, dir := change{What: "model", By: s.By}, filepath.Join(e.dir, ModelFolder)
+	if m := e.Model(); m != s.Champion && m != nil {
+		c.From = m.Digest()
+	}
 	var champion, challenger error
 	if m := s.Champion; m != nil {
 		c.Digest, c.Version, champion = m.Digest(), m.Version(), m.Save(dir)
@@ -185,7 +194,7 @@ func (p *Policy) save(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return WriteFile(path, func(f *os.File) error {
+	return journal.WriteFile(path, func(f *os.File) error {
 		_, err := f.Write(p.Text)
 		return err
 	})
@@ -233,26 +242,3 @@ func (e *Engine) Retire() (segments int, err error) { return e.log.Retire() }
 
 // snapshotPath returns the file that holds the newest snapshot.
 func (e *Engine) snapshotPath() string { return filepath.Join(e.dir, "state.snapshot") }
-
-// WriteFile writes a file whole or not at all, and its name to disk too. What a
-// crash left of an earlier try is written over.
-func WriteFile(path string, fill func(*os.File) error) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	if err = fill(f); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}

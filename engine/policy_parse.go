@@ -13,15 +13,14 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"github.com/waryauth/wary/features/lists"
+	"github.com/waryauth/wary/features/scopes"
 	"github.com/waryauth/wary/signals"
 )
 
 // MaxPolicyBytes bounds a policy document. The log holds it in base 64, in a
 // record of at most 1 MiB.
 const MaxPolicyBytes = 512 << 10
-
-// maxLists bounds the lists of a policy: a fact names one in a byte.
-const maxLists = 255
 
 //go:embed policy.yaml
 var defaultPolicy []byte
@@ -38,19 +37,13 @@ type document struct {
 	Ceilings  map[string]uint8             `yaml:"ceilings"`
 	Lifetimes map[string]int               `yaml:"token_ttl_s"`
 	Binding   map[string]string            `yaml:"sender_constraint"`
-	Lists     []listDocument               `yaml:"lists"`
+	Lists     []lists.Document             `yaml:"lists"`
 	History   map[string]map[string]string `yaml:"history"`
 	External  map[string]string            `yaml:"external"`
 	Degraded  map[string]map[string]string `yaml:"degraded"`
-}
-
-type listDocument struct {
-	Name      string   `yaml:"name"`
-	Verdict   string   `yaml:"verdict"`
-	Subjects  []string `yaml:"subjects"`
-	Clients   []string `yaml:"clients"`
-	Countries []string `yaml:"countries"`
-	Networks  []string `yaml:"networks"`
+	Faults    *faultsDocument              `yaml:"faults"`
+	Narrowing *scopes.Document             `yaml:"narrowing"`
+	Explore   explore                      `yaml:"explore"`
 }
 
 // DefaultPolicy returns the embedded policy.
@@ -140,10 +133,13 @@ func (c *compiler) compile(d *document) {
 		return Constraint(c.oneOf(path, v, ConstraintNames[:]))
 	})
 	c.shrinking()
-	c.lists(d)
+	c.policy.lists = lists.Parse(d.Lists, c.fail, c.outcome)
 	c.strangers(d)
 	c.feeds(d)
 	c.degradedTable(d)
+	c.faultsTable(d.Faults)
+	c.explore(d.Explore)
+	c.policy.Narrowing = scopes.Parse(d.Narrowing, scopes.Table{Scopes: d.Scopes, Details: d.Details, Ceilings: c.policy.ceilings}, c.fail)
 }
 
 // maxProofs bounds the lists of a challenge. A fact holds them.
@@ -305,35 +301,5 @@ func (c *compiler) degradedTable(d *document) {
 		if !slices.Contains(DegradedNames[:], name) {
 			c.fail("degraded."+name, "is no fault; write %s", strings.Join(DegradedNames[:], ", "))
 		}
-	}
-}
-
-func (c *compiler) lists(d *document) {
-	if len(d.Lists) > maxLists {
-		c.fail("lists", "are %d, at most %d", len(d.Lists), maxLists)
-		return
-	}
-	names := map[string]bool{}
-	for i, l := range d.Lists {
-		path := fmt.Sprintf("lists[%d]", i)
-		if l.Name == "" || len(l.Name) > maxText || names[l.Name] {
-			c.fail(path, "needs a name of its own, of at most %d bytes", maxText)
-		}
-		names[l.Name] = true
-		out := list{name: l.Name, verdict: c.outcome(path+".verdict", l.Verdict), subjects: l.Subjects, clients: l.Clients}
-		for j, s := range l.Countries {
-			if len(s) != 2 || s != strings.ToUpper(s) {
-				c.fail(fmt.Sprintf("%s.countries[%d]", path, j), "%q is no ISO 3166-1 alpha-2 code", s)
-				continue
-			}
-			out.countries = append(out.countries, signals.Country{s[0], s[1]})
-		}
-		out.networks = signals.ParseNetworks(l.Networks, func(j int, what string) {
-			c.fail(fmt.Sprintf("%s.networks[%d]", path, j), "%q %s", l.Networks[j], what)
-		})
-		if len(l.Subjects)+len(l.Clients)+len(l.Countries)+len(l.Networks) == 0 {
-			c.fail(path, "is empty")
-		}
-		c.policy.lists = append(c.policy.lists, out)
 	}
 }

@@ -3,13 +3,13 @@ package engine
 import (
 	"fmt"
 	"math"
-	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
-	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/features/lists"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/signals"
 )
@@ -72,6 +72,21 @@ func TestPolicyDefects(t *testing.T) {
 	f("amr: [hwk, otp, swk]", "amr: [hwk, \"\"]", "amr[1]")
 	f("amr: [hwk, otp, swk]", "amr: ["+strings.Repeat("a,", 70)+"a]", "amr", "at most 16")
 	f("{low: any, medium: dpop, high: dpop}", "{low: any, medium: dpop, high: any}", "sender_constraint.high", "bind less")
+
+	f("  payments: 3  ", "  payments: 0  ", "faults", "0 < payments")
+	f("  payments: 3  ", "  payments: 5  ", "faults", "payments <= administration")
+	f("  payments: 3  ", "  payments: 4  ", "faults.payments", "above the sensitivity of payments", "above the sensitivity of payment_initiation")
+	f("  administration: 4  ", "  administration: 5  ", "faults.administration", "above the sensitivity of admin")
+	f("life_s: 60", "life_s: 61", "faults.life_s", "10 seconds to token_ttl_s.high, 60")
+	f("life_s: 60", "life_s: 9", "faults.life_s")
+	f("life_s: 60", "life: 60", "life")
+	f("    default:\n      default: ", "    hang:\n      default: ", "faults.answers.hang", "default or one of error, slow", "need a row")
+	f("      refreshed: {", "      refresh: {", "faults.answers.default.refresh", "one of pushed, authenticated")
+	f("      refreshed: {", "      redeemed: {", "faults.answers.default.redeemed.ordinary", "says allow")
+	f("{ordinary: allow, payments: deny,", "{ordinary: allow, payments: allow,", "faults.answers.default.refreshed.payments", "says allow")
+	f("payments: deny, administration: deny}\n      refreshed", "payments: deny, administration: allow}\n      refreshed", "faults.answers.default.default.administration", "says allow")
+	f("{ordinary: allow, payments: deny,", "{ordinary: allow, payment: deny,", "is no class", "refreshed.payments", "must be one of")
+	f("{ordinary: allow, payments: deny,", "{ordinary: undecided, payments: deny,", "refreshed.ordinary", "must be one of allow")
 }
 
 func FuzzParsePolicy(f *testing.F) {
@@ -94,36 +109,55 @@ func policyWith(t *testing.T, lists string) *Policy {
 	return p
 }
 
-func TestLists(t *testing.T) {
-	p := policyWith(t, `
-- {name: office, verdict: allow, networks: [10.1.0.0/16, 10.0.0.0/8, "2001:db8::/32"]}
-- {name: watched, verdict: step_up, subjects: [anna], clients: [tpp-9]}
-- {name: embargo, verdict: deny, countries: [KP]}`)
-	h := features.NewHasher(1, 2)
-	b := p.bind(h)
-	f := func(subject, client, country, ip string, want listed) {
+// TestFaultTable: a cell is the row's of its fault and stage, else the nearest default's;
+// without the section, as with the zero policy, nothing is allowed.
+func TestFaultTable(t *testing.T) {
+	text := string(defaultPolicy)
+	at := strings.Index(text, "faults:\n")
+	own, err := ParsePolicy([]byte(text + `    slow:
+      default:      {ordinary: deny, payments: deny, administration: deny}
+      introspected: {ordinary: allow, payments: step_up, administration: deny}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := ParsePolicy([]byte(text[:at]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(p *Policy, fault Fault, s Stage, c Class, want Outcome) {
 		t.Helper()
-		tr := features.Trace{Typed: h.Key(features.KindUser, subject), Client: h.Key(features.KindClient, client)}
-		o := signals.Observation{}
-		if country != "" {
-			o.Place.Country = signals.Country{country[0], country[1]}
-		}
-		if ip != "" {
-			o.Address.IP = netip.MustParseAddr(ip)
-		}
-		if got := b.hits(&tr, &o); got != want {
-			t.Errorf("%s %s %s %s: %v, want %v", subject, client, country, ip, got, want)
+		if got, life := p.UnderFault(fault, s, c); got != want || want != Deny && life != time.Minute {
+			t.Errorf("%s %s %s: %s for %v, want %s", FaultNames[fault], StageNames[s], ClassNames[c], OutcomeNames[got], life, OutcomeNames[want])
 		}
 	}
-	f("bert", "tpp-1", "DE", "192.0.2.1", listed{})
-	f("bert", "tpp-1", "DE", "10.0.0.0", listed{Allow: 1})
-	f("bert", "tpp-1", "DE", "10.255.255.255", listed{Allow: 1})
-	f("bert", "tpp-1", "DE", "11.0.0.0", listed{})
-	f("bert", "tpp-1", "DE", "9.255.255.255", listed{})
-	f("bert", "tpp-1", "DE", "2001:db8:ffff::1", listed{Allow: 1})
-	f("bert", "tpp-1", "DE", "2001:db9::", listed{})
-	f("anna", "tpp-1", "KP", "", listed{StepUp: 2, Deny: 3})
-	f("", "tpp-9", "", "", listed{StepUp: 2})
+	f(own, FaultError, Pushed, Ordinary, StepUp)
+	f(own, FaultError, Refreshed, Ordinary, Allow)
+	f(own, FaultError, Refreshed, Payments, Deny)
+	f(own, FaultBusy, Redeemed, Administration, Deny)
+	f(own, FaultSlow, Refreshed, Ordinary, Deny)
+	f(own, FaultSlow, Introspected, Ordinary, Allow)
+	f(own, FaultSlow, Introspected, Payments, StepUp)
+	f(own, FaultGarbage, Introspected, Ordinary, StepUp)
+	for fault := range Faults {
+		for s := range Stages {
+			for c := range Classes {
+				f(without, Fault(fault), Stage(s), Class(c), Deny)
+				f(&Policy{}, Fault(fault), Stage(s), Class(c), Deny)
+			}
+		}
+	}
+	for _, c := range [...]struct {
+		scopes, types []string
+		want          Class
+	}{
+		{nil, nil, Ordinary}, {[]string{"openid", "accounts"}, nil, Ordinary}, {[]string{"openid", "payments"}, nil, Payments}, {[]string{"unheard:of"}, nil, Payments},
+		{[]string{"admin", "payments"}, nil, Administration}, {nil, []string{"account_information"}, Ordinary}, {[]string{"openid"}, []string{"payment_initiation"}, Payments},
+	} {
+		if got := own.ClassOf(c.scopes, c.types); got != c.want {
+			t.Errorf("%v %v: %s, want %s", c.scopes, c.types, ClassNames[got], ClassNames[c.want])
+		}
+	}
 }
 
 // TestOutcomeOrder is the order of the voices, one row a rule.
@@ -157,17 +191,17 @@ func TestOutcomeOrder(t *testing.T) {
 	f(0.0001, inputs{action: signals.ConsentGrant}, StepUp)
 	f(0.0001, inputs{action: signals.AccountChange}, StepUp)
 	f(0.0001, inputs{action: signals.Payment, satisfied: true}, Allow)
-	f(0.0001, inputs{action: signals.Payment, listed: listed{Allow: 1}}, StepUp)
+	f(0.0001, inputs{action: signals.Payment, listed: lists.Listed{Allow: 1}}, StepUp)
 	f(0.6, inputs{action: signals.Payment}, Deny)
 	f(nan, inputs{}, StepUp)
-	f(nan, inputs{listed: listed{Allow: 1}}, StepUp)
+	f(nan, inputs{listed: lists.Listed{Allow: 1}}, StepUp)
 	f(nan, inputs{action: signals.Payment}, Deny)
 	f(-1, inputs{}, StepUp)
 	f(2, inputs{}, StepUp)
-	f(0.008, inputs{listed: listed{Allow: 1}}, Allow)
-	f(0.6, inputs{listed: listed{Allow: 1}}, Deny)
-	f(0.0001, inputs{listed: listed{Deny: 1, Allow: 1}}, Deny)
-	f(0.0001, inputs{listed: listed{StepUp: 1, Allow: 1}}, StepUp)
+	f(0.008, inputs{listed: lists.Listed{Allow: 1}}, Allow)
+	f(0.6, inputs{listed: lists.Listed{Allow: 1}}, Deny)
+	f(0.0001, inputs{listed: lists.Listed{Deny: 1, Allow: 1}}, Deny)
+	f(0.0001, inputs{listed: lists.Listed{StepUp: 1, Allow: 1}}, StepUp)
 	f(0.008, inputs{satisfied: true}, Allow)
 	f(0.6, inputs{satisfied: true}, Deny)
 	f(0.0001, inputs{degraded: DegradedGeo}, Allow)

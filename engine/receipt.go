@@ -15,7 +15,7 @@ type Receipt struct {
 	ID            ID
 	Logged        time.Time // when the decision was written
 	Attempt       features.Key
-	Resumes       *ID // the challenged decision this attempt continued
+	Resumes       *ID // the decision before in the exchange: a challenged one where Trace.Resumed, else of the step before
 	Trace         features.Trace
 	Vector        features.Vector
 	Contributions [features.Families]float32
@@ -41,7 +41,7 @@ type Said struct {
 
 // Receipt returns a past decision, or ErrID where there is none by that id.
 func (e *Engine) Receipt(id string) (*Receipt, error) {
-	parsed, err := e.seal.parse(id)
+	parsed, err := e.seal.Parse(id)
 	if err != nil || parsed.Node != e.o.Node {
 		return nil, ErrID
 	}
@@ -59,7 +59,8 @@ func (e *Engine) Receipt(id string) (*Receipt, error) {
 	if err := x.readDecision(rec.Payload); err != nil {
 		return nil, err
 	}
-	r := e.receiptOf(&x, rec)
+	r := &Receipt{}
+	e.receiptOf(r, &x, rec)
 	for _, key := range [...]features.Key{joinKey(x.firstOf(parsed.At)), x.fact.attempt} {
 		if err := e.said(r, key); err != nil {
 			return nil, err
@@ -68,21 +69,20 @@ func (e *Engine) Receipt(id string) (*Receipt, error) {
 	return r, nil
 }
 
-// receiptOf returns the receipt of a decision that was read, with nothing said of it.
-func (e *Engine) receiptOf(x *Assessment, rec journal.Record) *Receipt {
+// receiptOf makes the receipt of a decision that was read, with nothing said of it.
+func (e *Engine) receiptOf(r *Receipt, x *Assessment, rec journal.Record) {
 	if x.fact.schema != e.schema {
 		x.unscored()
 	}
-	r := &Receipt{
-		ID: e.seal.seal(e.o.Node, rec.At), Logged: rec.Time, Attempt: x.fact.attempt, Trace: x.Trace, Vector: x.Vector, Contributions: x.Prediction.Contributions,
+	*r = Receipt{
+		ID: e.seal.Seal(e.o.Node, rec.At), Logged: rec.Time, Attempt: x.fact.attempt, Trace: x.Trace, Vector: x.Vector, Contributions: x.Prediction.Contributions,
 		Raw: x.Prediction.Raw, Asked: x.inputs.scopes, AskedDetails: x.inputs.details, Taught: x.fact.teaches, Decision: x.Decision, Shadow: x.Shadow,
 	}
 	r.Decision.ID = r.ID
 	if x.fact.previous != (journal.Address{}) {
-		previous := e.seal.seal(e.o.Node, x.fact.previous)
+		previous := e.seal.Seal(e.o.Node, x.fact.previous)
 		r.Resumes = &previous
 	}
-	return r
 }
 
 // said adds the facts found under a key to the receipt: those of its decision, not
@@ -99,7 +99,7 @@ func (e *Engine) said(r *Receipt, key features.Key) error {
 			if later.fact.previous != r.ID.At {
 				return
 			}
-			id := e.seal.seal(e.o.Node, rec.At)
+			id := e.seal.Seal(e.o.Node, rec.At)
 			s.Resumed, s.Time = &id, time.UnixMilli(later.Trace.Time)
 		} else {
 			if f.decision != (journal.Address{}) && f.decision != r.ID.At {

@@ -60,24 +60,30 @@ func (e *Engine) repeat(x *Assessment, at journal.Address) error {
 	if err := x.readDecision(rec.Payload); err != nil {
 		return err
 	}
-	x.Decision.ID = e.seal.seal(e.o.Node, at)
+	x.Decision.ID = e.seal.Seal(e.o.Node, at)
 	x.Repeated = true
 	repeatedTotal.Inc()
 	return nil
 }
 
-// resume looks whether the attempt continues one that was challenged. Another
-// previous decision is ignored and counted.
+// resume looks whether the attempt continues one that was challenged, or is a later
+// step of one client's exchange, which the fact then says and nothing follows from.
+// Another previous decision is ignored and counted.
 func (e *Engine) resume(x *Assessment) {
 	if x.Attempt.PreviousDecisionID == "" {
 		return
 	}
-	id, err := e.seal.parse(x.Attempt.PreviousDecisionID)
+	id, err := e.seal.Parse(x.Attempt.PreviousDecisionID)
 	if err == nil && id.Node == e.o.Node {
 		old, err := e.decisionAt(id.At)
-		if err == nil && old.Decision.Outcome == StepUp && continues(&x.Trace, &old.Trace) {
+		switch {
+		case err != nil:
+		case old.Decision.Outcome == StepUp && continues(&x.Trace, &old.Trace):
 			x.Trace.Resumed = true
 			x.fact.previous, x.fact.first = id.At, old.firstOf(id.At)
+			return
+		case x.Trace.Client != 0 && x.Trace.Client == old.Trace.Client && x.Trace.Time >= old.Trace.Time:
+			x.fact.previous = id.At
 			return
 		}
 	}
@@ -141,10 +147,12 @@ func (e *Engine) remember(x *Assessment, p *Policy, now time.Time) {
 	}
 	x.stamp(stageAppend, e.o.Now)
 	e.foldDecision(x, at, now)
-	x.Decision.ID = e.seal.seal(e.o.Node, at)
+	x.Decision.ID = e.seal.Seal(e.o.Node, at)
 	x.stamp(stageFold, e.o.Now)
 	decisions(x.Decision.Outcome, x.Decision.Degraded)
-	x.Shadow.count(x.Decision.Outcome)
+	if x.Shadow.Digest != "" {
+		challengedTotal[x.Decision.Outcome][x.Shadow.Outcome].Inc()
+	}
 }
 
 // append writes a fact to the log, and tells operators once that the log fails,
@@ -165,7 +173,7 @@ func (e *Engine) unlogged(x *Assessment, p *Policy) {
 	x.inputs.degraded |= DegradedJournal
 	x.decide(p)
 	// The address 0 is no record's: such an id has no receipt.
-	x.Decision.ID = e.seal.seal(e.o.Node, journal.Address{Offset: uint32(x.fact.attempt)})
+	x.Decision.ID = e.seal.Seal(e.o.Node, journal.Address{Offset: uint32(x.fact.attempt)})
 	decisions(x.Decision.Outcome, x.Decision.Degraded)
 }
 
@@ -173,7 +181,7 @@ func (e *Engine) unlogged(x *Assessment, p *Policy) {
 // the log is read at start.
 func (e *Engine) foldDecision(x *Assessment, at journal.Address, now time.Time) {
 	e.attempts.Put(entry{Key: x.fact.attempt, Content: x.fact.body, At: at, When: millis(now)})
-	if x.fact.previous != (journal.Address{}) {
+	if x.fact.first != (journal.Address{}) {
 		e.joins.Put(entry{Key: joinKey(x.fact.first), At: at, When: millis(now)})
 	}
 	x.fact.fold(e.state, &x.Trace)
@@ -200,7 +208,7 @@ func joinKey(at journal.Address) features.Key {
 // resumes has not taught already. Denied attempts never teach.
 func (e *Engine) teachesAtOnce(x *Assessment) bool {
 	may := x.Attempt.Authentication.Result == signals.Success && x.Decision.Outcome == Allow && x.Trace.User != 0
-	if x.fact.previous == (journal.Address{}) {
+	if x.fact.first == (journal.Address{}) {
 		return may
 	}
 	p, err := e.progressOf(x.fact.previous)

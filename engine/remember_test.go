@@ -204,6 +204,51 @@ func TestChallengeIsForOneThing(t *testing.T) {
 }
 
 // TestAttemptLimits: what a fact cannot hold is refused, and the log stays readable.
+// TestStepsOfAnExchange: a decision that was no challenge of this attempt is noted as the
+// step before where it is the same client's and older, and nothing follows from it.
+func TestStepsOfAnExchange(t *testing.T) {
+	e := forceAllow(t, open(t, t.TempDir()))
+	defer e.Close()
+	day := settle(t, e, 6)
+	first := score(t, e, home("first", day))
+	f := func(name string, want bool, change func(*signals.Attempt)) {
+		t.Helper()
+		unknown := unknownPreviousTotal.Get()
+		a := home(name, day.Add(time.Minute))
+		a.Action, a.PreviousDecisionID = signals.Refresh, first.Decision.ID.String()
+		change(&a)
+		x := score(t, e, a)
+		r, err := e.Receipt(x.Decision.ID.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Resumes != nil && *r.Resumes == first.Decision.ID; got != want || (unknownPreviousTotal.Get() > unknown) == want {
+			t.Errorf("%s: linked %v, want %v", name, got, want)
+		}
+		if r.Trace.Resumed || x.inputs.satisfied {
+			t.Errorf("%s: was taken for the challenged attempt made again", name)
+		}
+	}
+	f("next", true, func(*signals.Attempt) {})
+	f("another person of the client", true, func(a *signals.Attempt) { a.Subject = "client:" + a.Client.ID })
+	f("another client", false, func(a *signals.Attempt) { a.Client.ID = "other" })
+	f("no client", false, func(a *signals.Attempt) { a.Client.ID = "" })
+	f("before it", false, func(a *signals.Attempt) { a.Time = day.Add(-time.Minute) })
+	f("nobody's", false, func(a *signals.Attempt) { a.PreviousDecisionID = "nonsense" })
+
+	r, err := e.Receipt(first.Decision.ID.String())
+	if err != nil || len(r.Said) != 0 {
+		t.Errorf("%v is said of the first, %v: later steps are attempts of their own", r.Said, err)
+	}
+	before := successes(t, e, day)
+	a := home("teaches", day.Add(2*time.Minute))
+	a.PreviousDecisionID = first.Decision.ID.String()
+	score(t, e, a)
+	if got := successes(t, e, day); got != before+1 {
+		t.Errorf("%d successes after %d: a step of its own teaches by itself", got, before)
+	}
+}
+
 func TestAttemptLimits(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, dir, serving(calm(t), nil))
@@ -286,7 +331,7 @@ func TestSchemaChanges(t *testing.T) {
 	if got := successes(t, e, x.Attempt.Time); got < want {
 		t.Errorf("%d successes, want at least %d", got, want)
 	}
-	r, err := e.Receipt(e.seal.seal(0, at).String())
+	r, err := e.Receipt(e.seal.Seal(0, at).String())
 	if err != nil {
 		t.Fatal(err)
 	}

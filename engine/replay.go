@@ -127,7 +127,7 @@ func (r *Replayer) remake(old *Assessment) string {
 		}
 	}
 	x := &r.again
-	x.Vector, x.inputs = old.Vector, old.inputs
+	x.Vector, x.inputs, x.Trace = old.Vector, old.inputs, old.Trace
 	x.predict(m)
 	if math.Float64bits(x.Prediction.Raw) != math.Float64bits(old.Prediction.Raw) || x.Prediction.Contributions != old.Prediction.Contributions {
 		return fmt.Sprintf("the model gives %v, the receipt says %v", x.Prediction.Raw, old.Prediction.Raw)
@@ -140,7 +140,7 @@ func (r *Replayer) remake(old *Assessment) string {
 	if m, err = r.model(old.Shadow.Digest); err != nil {
 		return "challenger: " + err.Error()
 	}
-	x.challenge(m, p)
+	x.challenge(m, p, nil) // nothing is timed
 	r.a, r.b = x.Shadow.append(r.a[:0]), old.Shadow.append(r.b[:0])
 	if !bytes.Equal(r.a, r.b) {
 		return fmt.Sprintf("the challenger gives %+v, the receipt says %+v", x.Shadow, old.Shadow)

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/models"
 )
@@ -19,18 +21,10 @@ type Shadow struct {
 	Degraded        Degraded
 }
 
-// challenge asks the challenger, where there is one.
-func (e *Engine) challenge(x *Assessment, m *models.Model, p *Policy) {
-	x.challenge(m, p)
-	if m != nil {
-		x.stamp(stageChallenge, e.o.Now)
-	}
-}
-
-// challenge fills the shadow. It reads nothing but the vector, the inputs, the model
-// and the policy, so a receipt makes the same again; and the decision and its
-// prediction stay as they are.
-func (x *Assessment) challenge(m *models.Model, p *Policy) {
+// challenge asks the challenger, where there is one, and fills the shadow. It reads
+// nothing but the vector, the inputs, the model and the policy, so a receipt makes the
+// same again; and the decision and its prediction stay as they are.
+func (x *Assessment) challenge(m *models.Model, p *Policy, now func() time.Time) {
 	x.Shadow = Shadow{}
 	if m == nil {
 		return
@@ -45,6 +39,7 @@ func (x *Assessment) challenge(m *models.Model, p *Policy) {
 		Version: m.Version(), Digest: m.Digest(), Raw: x.second.Raw, Probability: d.Probability, Contributions: x.second.Contributions,
 		Points: d.Points, Level: d.Level, Outcome: d.Outcome, Degraded: d.Degraded,
 	}
+	x.stamp(stageChallenge, now)
 }
 
 // append appends the shadow to a fact: a byte where there is none.
@@ -80,12 +75,5 @@ func (s *Shadow) read(r *reader) {
 	}
 	for i := range s.Contributions {
 		s.Contributions[i] = families.f32()
-	}
-}
-
-// count counts a decision that a challenger looked at by both outcomes.
-func (s *Shadow) count(champion Outcome) {
-	if s.Digest != "" {
-		challengedTotal[champion][s.Outcome].Inc()
 	}
 }

@@ -206,7 +206,7 @@ func TestSetModelsIsRecorded(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, dir, serving(calm(t), nil))
 	score(t, e, home("a", testStart))
-	if err := e.SetModels(models.Serving{Champion: harsh(t), Challenger: calm(t)}); err != nil {
+	if err := e.SetModels(models.Serving{Champion: harsh(t), Challenger: calm(t), By: "anna"}); err != nil {
 		t.Fatal(err)
 	}
 	score(t, e, home("b", testStart.Add(time.Hour)))
@@ -232,7 +232,8 @@ func TestSetModelsIsRecorded(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.What == "model" {
-				story = append(story, c.Version+"/"+c.ChallengerVersion)
+				from := map[string]string{"": "", calm(t).Digest(): " from calm", harsh(t).Digest(): " from harsh"}[c.From]
+				story = append(story, c.Version+"/"+c.ChallengerVersion+from+c.By)
 			}
 		case KindDecision:
 			var x Assessment
@@ -242,7 +243,7 @@ func TestSetModelsIsRecorded(t *testing.T) {
 			story = append(story, "decided by "+x.Decision.ModelVersion)
 		}
 	}
-	want := []string{"calm/", "decided by calm", "harsh/calm", "decided by harsh", "/", "decided by "}
+	want := []string{"calm/", "decided by calm", "harsh/calm from calmanna", "decided by harsh", "/ from harsh", "decided by "}
 	if fmt.Sprint(story) != fmt.Sprint(want) {
 		t.Errorf("the log tells %q, want %q", story, want)
 	}

@@ -1,29 +1,39 @@
 package engine
 
 import (
-	"bufio"
-	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/waryauth/wary/features/history"
 	"github.com/waryauth/wary/internal/journal"
 )
 
-// A snapshot is: magic, the schema mark, the log's address that state goes up to,
-// state, the four ledgers, the address that nothing of them goes beyond, and the
-// SHA-256 of all before.
+// A snapshot is: magic, the schema mark, the origin (the node, the log's address that
+// state goes up to, and up to where in other nodes' logs), state, the four ledgers, the
+// address that nothing of them goes beyond, and the SHA-256 of all before.
 //
 // State is as it was at the first address: it is the fold of the log up to there,
 // and no fact is folded twice. The ledgers may know of facts beyond, up to the
 // second: what is put in a ledger again is there once.
-const snapshotMagic = "WARYSNAP\x02"
+const snapshotMagic = "WARYSNAP\x03"
+
+// SeedFile is another node's snapshot in the data folder of a new one, whose memory
+// begins with that: its state, and not its ledgers, which lead into its log.
+const SeedFile = "seed.snapshot"
+
+// Origin is which facts a snapshot's state was made of.
+type Origin struct {
+	Node   uint16          // whose snapshot it is
+	At     journal.Address // up to where in its log
+	Others []byte          // what [Engine.Others] wrote of the other nodes
+}
 
 // Snapshot writes memory to disk, together with how far in the log it goes.
 // Requests are answered meanwhile: they wait only for those that are just being
@@ -37,37 +47,32 @@ func (e *Engine) Snapshot() error {
 	started := time.Now()
 	e.snapshots.Lock()
 	defer e.snapshots.Unlock()
-	end, state := e.freeze()
+	of, state := e.freeze()
 	defer state.Close()
-	err := WriteFile(e.snapshotPath(), func(f *os.File) error {
-		w := bufio.NewWriterSize(f, 1<<20)
-		sum := sha256.New()
-		if err := e.writeSnapshot(io.MultiWriter(w, sum), end, state); err != nil {
-			return err
-		}
-		if _, err := w.Write(sum.Sum(nil)); err != nil {
-			return err
-		}
-		return w.Flush()
-	})
+	err := journal.WriteSummed(e.snapshotPath(), func(w io.Writer) error { return e.writeSnapshot(w, of, state) })
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	e.log.Pin(end)
+	e.log.Pin(of.At)
 	slog.Debug("snapshot", "seconds", time.Since(started).Seconds())
 	return nil
 }
 
 // freeze takes an image of state at an address between two facts.
-func (e *Engine) freeze() (journal.Address, *history.Image) {
+func (e *Engine) freeze() (Origin, *history.Image) {
 	e.pause.Lock()
 	defer e.pause.Unlock()
-	return e.log.End(), e.state.Freeze()
+	if e.others != nil {
+		e.origin.Others = e.others()
+	}
+	return Origin{e.o.Node, e.log.End(), e.origin.Others}, e.state.Freeze()
 }
 
-func (e *Engine) writeSnapshot(w io.Writer, end journal.Address, state *history.Image) error {
+func (e *Engine) writeSnapshot(w io.Writer, of Origin, state *history.Image) error {
 	head := append([]byte(snapshotMagic), e.schema[:]...)
-	if _, err := w.Write(appendAddress(head, end)); err != nil {
+	head = appendAddress(binary.LittleEndian.AppendUint16(head, of.Node), of.At)
+	head = binary.LittleEndian.AppendUint32(head, uint32(len(of.Others)))
+	if _, err := w.Write(append(head, of.Others...)); err != nil {
 		return err
 	}
 	if err := state.Write(w); err != nil {
@@ -94,15 +99,13 @@ func (e *Engine) ledgers() [4]*facts {
 // is set aside, and memory is made from the whole log. Set aside it must be: the
 // log grows, and would reach the address of a snapshot that is of another past.
 func (e *Engine) restoreSnapshot() (journal.Address, error) {
-	f, err := os.Open(e.snapshotPath())
+	at, reach, err := e.readSnapshot(e.snapshotPath())
 	if errors.Is(err, fs.ErrNotExist) {
-		return journal.Address{}, nil
+		return journal.Address{}, e.readSeed()
 	}
-	if err != nil {
-		return journal.Address{}, err
+	if errors.As(err, new(*fs.PathError)) {
+		return journal.Address{}, err // it may be good: it cannot be read
 	}
-	defer f.Close()
-	at, reach, err := e.readSnapshot(f)
 	if err == nil && (e.log.End().Less(reach) || reach.Less(at)) {
 		err = errors.New("it goes further than the log")
 	}
@@ -113,21 +116,34 @@ func (e *Engine) restoreSnapshot() (journal.Address, error) {
 			return journal.Address{}, err
 		}
 		e.clear()
-		return journal.Address{}, nil
+		return journal.Address{}, e.readSeed()
 	}
 	return at, nil
 }
 
-func (e *Engine) readSnapshot(f *os.File) (at, reach journal.Address, err error) {
-	info, err := f.Stat()
+// readSeed begins memory with another node's snapshot, where there is one.
+func (e *Engine) readSeed() error {
+	_, _, err := e.readSnapshot(filepath.Join(e.dir, SeedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && e.origin.Node == e.o.Node {
+		err = errors.New(SeedFile + " is of this very node")
+	}
+	if err != nil {
+		return err
+	}
+	e.newLedgers()
+	return nil
+}
+
+func (e *Engine) readSnapshot(path string) (at, reach journal.Address, err error) {
+	src, err := journal.OpenSummed(path)
 	if err != nil {
 		return at, reach, err
 	}
-	if err := checkSum(f, info.Size()); err != nil {
-		return at, reach, err
-	}
-	src := bufio.NewReaderSize(io.LimitReader(f, info.Size()-sha256.Size), 1<<20)
-	head := make([]byte, len(snapshotMagic)+8+8)
+	defer src.Close()
+	head := make([]byte, len(snapshotMagic)+8+2+8+4)
 	if _, err := io.ReadFull(src, head); err != nil {
 		return at, reach, err
 	}
@@ -135,7 +151,12 @@ func (e *Engine) readSnapshot(f *os.File) (at, reach journal.Address, err error)
 	if string(r.take(len(snapshotMagic))) != snapshotMagic || [8]byte(r.take(8)) != e.schema {
 		return at, reach, errors.New("it is of another version or schema")
 	}
-	at = r.address()
+	e.origin = Origin{Node: r.u16(), At: r.address()}
+	if at, e.origin.Others = e.origin.At, make([]byte, min(int64(r.u32()), src.Size)); len(e.origin.Others) > 0 {
+		if _, err := io.ReadFull(src, e.origin.Others); err != nil {
+			return at, reach, err
+		}
+	}
 	if err := e.state.Restore(src); err != nil {
 		return at, reach, err
 	}
@@ -149,24 +170,4 @@ func (e *Engine) readSnapshot(f *os.File) (at, reach journal.Address, err error)
 	}
 	r = reader{b: head[:8]}
 	return at, r.address(), nil
-}
-
-// checkSum reads the whole file once, so that a damaged snapshot fills nothing.
-func checkSum(f *os.File, size int64) error {
-	if size < sha256.Size {
-		return io.ErrUnexpectedEOF
-	}
-	var sum hash.Hash = sha256.New()
-	if _, err := io.CopyN(sum, f, size-sha256.Size); err != nil {
-		return err
-	}
-	var want [sha256.Size]byte
-	if _, err := io.ReadFull(f, want[:]); err != nil {
-		return err
-	}
-	if [sha256.Size]byte(sum.Sum(nil)) != want {
-		return errors.New("its checksum is wrong")
-	}
-	_, err := f.Seek(0, io.SeekStart)
-	return err
 }

@@ -18,7 +18,7 @@ func TestSnapshotWhileServing(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, dir)
 	at := settle(t, e, 6)
-	end, state := e.freeze()
+	of, state := e.freeze()
 	w := &servingWriter{serve: func(n int) {
 		a := home(fmt.Sprint("meanwhile-", n), at.Add(time.Duration(n)*time.Hour))
 		a.Authentication.Result = signals.Pending
@@ -26,11 +26,11 @@ func TestSnapshotWhileServing(t *testing.T) {
 		x := score(t, e, a)
 		say(t, e, x, []signals.FeedbackValue{signals.OutcomeSuccess, signals.OutcomeFailure}[n%2], a.Time)
 	}}
-	if err := e.writeSnapshot(w, end, state); err != nil {
+	if err := e.writeSnapshot(w, of, state); err != nil {
 		t.Fatal(err)
 	}
 	state.Close()
-	if !end.Less(e.log.End()) || w.writes < 10 {
+	if !of.At.Less(e.log.End()) || w.writes < 10 {
 		t.Fatalf("control: %d writes, and the log ends where it did", w.writes)
 	}
 	look := func(e *Engine) string {

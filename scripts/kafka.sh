@@ -106,7 +106,7 @@ start() {
 		-cp "$libs/*" kafka.Kafka "$dir/server.properties" >>"$dir/log" 2>&1 </dev/null &
 	p=$!
 	echo "$p" >"$dir/pid"
-	for _ in $(seq 600); do
+	for _ in $(seq 1800); do
 		kill -0 "$p" 2>/dev/null || break
 		if grep -q 'Kafka Server started' "$dir/log" && (exec 3<>"/dev/tcp/$host/$port") 2>/dev/null; then
 			echo "kafka: ready, process $p, $host:$port"

@@ -62,6 +62,7 @@ fi
 bin/wary tour --prepare --data "$state"
 options=(-data "$state" -score.listen "$listen" -operators.listen "$ops")
 options+=(-authorization.listen "$auth" -authorization.demo)
+options+=(-proxies 127.0.0.1/32,::1/128) # the tour says where each of its people is, as a proxy in front would
 options+=(-authorization.clients "$state/tour/clients.yaml" -authorization.accounts "$state/tour/accounts.yaml")
 [ ! -d "$geo" ] || options+=(-geo.dir "$geo")
 # Appended: another daemon, refused in a moment because this folder is taken, must not cut the log of the first.
@@ -84,7 +85,7 @@ fi
 
 toured=0
 issuer=https://localhost:${auth##*:} # what the daemon calls itself
-bin/wary tour --server "http://$listen" --authorization "$issuer" --data "$state" || toured=$?
+bin/wary tour --server "http://$listen" --authorization "$issuer" --operators "http://$ops" --data "$state" || toured=$?
 if [ "$mode" = tour ]; then
 	exit "$toured"
 fi

@@ -119,6 +119,12 @@ func (p Proxies) walk(a *Address, forwarded []string) {
 	}
 }
 
+// Trusts reports whether a peer, an address as a connection has it, is one of the proxies.
+func (p Proxies) Trusts(peer string) bool {
+	ip, err := parsePeer(peer)
+	return err == nil && p.trusts(ip)
+}
+
 func (p Proxies) trusts(ip netip.Addr) bool {
 	for _, prefix := range p.trusted {
 		if prefix.Contains(ip) {

@@ -109,6 +109,7 @@ type EventAttributes struct {
 	Amount               Opt[float64]
 	Currency             string // ISO 4217, where there is an amount
 	Payee                string
+	By, Because          string // of a revocation: who wanted it and why; free text, never an identifier of a person
 }
 
 // EventType is the kind of an event.

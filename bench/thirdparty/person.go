@@ -17,11 +17,15 @@ import (
 	"github.com/pquerna/otp/totp"
 )
 
-// Person logs in and consents, by the forms that a browser without scripts would show.
+// Person logs in and consents, by the forms that a browser without scripts would show,
+// and by a passkey once they have one.
 type Person struct {
-	Name     string `json:"name"`
-	Password string `json:"password"`
-	App      string `json:"app"` // what an authenticator app reads: otpauth://totp/…
+	Name     string   `json:"name"`
+	Subject  string   `json:"subject"` // at the server
+	Password string   `json:"password"`
+	App      string   `json:"app"` // what an authenticator app reads: otpauth://totp/…
+	Passkey  *Passkey `json:"-"`   // nil: none yet
+	From     string   `json:"-"`   // address that a proxy in front would have seen; "" says none
 }
 
 // OTP returns the code that the person's app shows (RFC 6238).
@@ -34,26 +38,36 @@ func (p *Person) OTP(at time.Time) (string, error) {
 }
 
 // maxPages is more than a person sees in one authorization.
-const maxPages = 6
+const maxPages = 12
+
+// page is one of our pages as it was answered.
+type page struct {
+	title string
+	where *url.URL
+	forms []form
+	text  string
+}
 
 // form is what a page has to fill in: where it is sent, and its fields with what they hold.
 type form struct {
-	title, action string
-	fields        url.Values
+	action  string
+	options string // of a passkey that it asks for
+	fields  url.Values
 }
 
-// parseForm returns the first form of one of our pages: the one that goes on.
-func parseForm(page string) (*form, error) {
-	title, body := headingOf(page), regexp.MustCompile(`(?s)<form method="post" action="([^"]*)">(.*?)</form>`).FindStringSubmatch(page)
-	if body == nil {
-		return nil, fmt.Errorf("the page %q has no form", title)
+func parsePage(text string, where *url.URL) *page {
+	p := &page{where: where, text: text}
+	if m := regexp.MustCompile(`<h1>([^<]*)</h1>`).FindStringSubmatch(text); m != nil {
+		p.title = html.UnescapeString(m[1])
 	}
-	f := &form{title: title, action: html.UnescapeString(body[1]), fields: url.Values{}}
-	for _, input := range regexp.MustCompile(`<input [^>]*>`).FindAllString(body[2], -1) {
-		name, value := attribute(input, "name"), attribute(input, "value")
-		f.fields.Set(name, value)
+	for _, m := range regexp.MustCompile(`(?s)<form ([^>]*)>(.*?)</form>`).FindAllStringSubmatch(text, -1) {
+		f := form{action: attribute(" "+m[1], "action"), options: attribute(" "+m[1], "data-options"), fields: url.Values{}}
+		for _, input := range regexp.MustCompile(`<input [^>]*>`).FindAllString(m[2], -1) {
+			f.fields.Set(attribute(input, "name"), attribute(input, "value"))
+		}
+		p.forms = append(p.forms, f)
 	}
-	return f, nil
+	return p
 }
 
 func attribute(tag, name string) string {
@@ -64,92 +78,177 @@ func attribute(tag, name string) string {
 	return html.UnescapeString(m[1])
 }
 
-func headingOf(page string) string {
-	m := regexp.MustCompile(`<h1>([^<]*)</h1>`).FindStringSubmatch(page)
-	if m == nil {
-		return ""
+// form returns the form that has a field, or nil.
+func (p *page) form(field string) *form {
+	for i := range p.forms {
+		if p.forms[i].fields.Has(field) {
+			return &p.forms[i]
+		}
 	}
-	return html.UnescapeString(m[1])
+	return nil
+}
+
+// sent returns the form that is sent to a path which ends so, or nil.
+func (p *page) sent(end string) *form {
+	for i := range p.forms {
+		if strings.HasSuffix(p.forms[i].action, end) {
+			return &p.forms[i]
+		}
+	}
+	return nil
+}
+
+// link returns where the link with an id leads, or "".
+func (p *page) link(id string) string {
+	m := regexp.MustCompile(`<a [^>]*id="` + id + `"[^>]*>`).FindString(p.text)
+	return attribute(m, "href")
+}
+
+// withheld returns what the page of consent says is withheld, and why.
+func (p *page) withheld() (out []string) {
+	for _, m := range regexp.MustCompile(`(?s)<li>(.*?)</li>`).FindAllStringSubmatch(regexp.MustCompile(`(?s)<section class="withheld" aria-labelledby="withheld">.*?</section>`).FindString(p.text), -1) {
+		out = append(out, strings.Join(strings.Fields(html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(m[1], ""))), " "))
+	}
+	return out
 }
 
 // Step is one page that the person answered.
 type Step struct {
-	Page string // its heading
-	What string // what the person did
+	Page     string // its heading
+	What     string // what the person did
+	Withheld []string
+}
+
+// visit is one authorization in a browser of its own.
+type visit struct {
+	*Person
+	browser http.Client
+	back    url.Values // what the browser was sent back to the client with
+	enrol   bool       // a passkey is wanted
+	steps   []Step
 }
 
 // Allow opens the address of a request in a browser of its own, proves to be the
-// person and allows what is asked for. It returns the pages, and where the browser was
-// sent in the end: the client's redirect URI with a code, or with an error.
-func (p *Person) Allow(ctx context.Context, client *http.Client, address, redirect string) (steps []Step, back url.Values, err error) {
+// person and allows what is asked for; with enrol the person makes themselves a passkey
+// on the way. It returns the pages, and where the browser was sent in the end: the
+// client's redirect URI with a code, or with an error.
+func (p *Person) Allow(ctx context.Context, client *http.Client, address, redirect string, enrol bool) (steps []Step, back url.Values, err error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	browser := *client
-	browser.Jar = jar
-	browser.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+	v := &visit{Person: p, browser: *client, enrol: enrol && p.Passkey == nil}
+	v.browser.Jar = jar
+	v.browser.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 		if strings.HasPrefix(r.URL.String(), redirect+"?") {
-			back = r.URL.Query()
+			v.back = r.URL.Query()
 			return http.ErrUseLastResponse
 		}
 		return nil
 	}
-	page, where, err := visit(ctx, &browser, http.MethodGet, address, nil)
-	for err == nil && back == nil {
-		if len(steps) == maxPages {
-			return steps, nil, errors.New("the pages do not end")
+	at, err := v.open(ctx, http.MethodGet, address, nil)
+	for err == nil && v.back == nil {
+		if len(v.steps) == maxPages {
+			return v.steps, nil, errors.New("the pages do not end")
 		}
-		var f *form
-		if f, err = parseForm(page); err != nil {
-			break
-		}
-		did, wrong := p.fill(f)
-		steps = append(steps, Step{f.title, did})
-		if wrong != nil {
-			return steps, nil, wrong
-		}
-		to, wrong := where.Parse(f.action)
-		if wrong != nil {
-			return steps, nil, wrong
-		}
-		page, where, err = visit(ctx, &browser, http.MethodPost, to.String(), f.fields)
+		at, err = v.answer(ctx, at)
 	}
-	return steps, back, err
+	return v.steps, v.back, err
 }
 
-// fill types what a form asks for, and says it.
-func (p *Person) fill(f *form) (string, error) {
-	switch {
-	case f.fields.Has("password"):
-		f.fields.Set("username", p.Name)
-		f.fields.Set("password", p.Password)
-		return "the password", nil
-	case f.fields.Has("otp"):
-		code, err := p.OTP(time.Now())
+// answer does what a page asks for and returns the next one.
+func (v *visit) answer(ctx context.Context, at *page) (*page, error) {
+	did := func(what string) { v.steps = append(v.steps, Step{at.title, what, at.withheld()}) }
+	if f := at.form("password"); f != nil {
+		did("the password")
+		f.fields.Set("username", v.Name)
+		f.fields.Set("password", v.Password)
+		return v.send(ctx, at, f)
+	}
+	if !v.enrol && at.link("back_link") != "" {
+		return v.follow(ctx, at, "back_link")
+	}
+	if f := at.sent("/passkeys/add"); f != nil {
+		did("a passkey, made")
+		return v.add(ctx, at, f)
+	}
+	if f := at.form("otp"); f != nil && v.Passkey == nil {
+		did("a one-time code")
+		code, err := v.OTP(time.Now())
+		if err != nil {
+			return nil, err
+		}
 		f.fields.Set("otp", code)
-		return "a one-time code", err
-	case f.fields.Has("offer"):
-		return "allowed", nil
+		return v.send(ctx, at, f)
 	}
-	return "", fmt.Errorf("the page %q asks for what nobody knows", f.title)
+	if f := at.sent("/passkey"); f != nil && v.Passkey != nil {
+		did("the passkey")
+		said, err := v.Passkey.assert(at.where, f.options)
+		if err != nil {
+			return nil, err
+		}
+		f.fields.Set("credential", said)
+		return v.send(ctx, at, f)
+	}
+	if f := at.form("offer"); f != nil {
+		if v.enrol && at.link("passkeys_link") != "" {
+			return v.follow(ctx, at, "passkeys_link")
+		}
+		did("allowed")
+		return v.send(ctx, at, f)
+	}
+	return nil, fmt.Errorf("the page %q asks for what nobody knows", at.title)
 }
 
-func visit(ctx context.Context, browser *http.Client, method, address string, form url.Values) (page string, where *url.URL, err error) {
+// add makes a passkey and remembers it once the server has taken it.
+func (v *visit) add(ctx context.Context, at *page, f *form) (*page, error) {
+	k, said, err := newPasskey(at.where, f.options)
+	if err != nil {
+		return nil, err
+	}
+	f.fields.Set("credential", said)
+	f.fields.Set("name", "Phone of the tour")
+	next, err := v.send(ctx, at, f)
+	if err == nil {
+		v.Passkey, v.enrol = k, false
+	}
+	return next, err
+}
+
+func (v *visit) send(ctx context.Context, at *page, f *form) (*page, error) {
+	to, err := at.where.Parse(f.action)
+	if err != nil {
+		return nil, err
+	}
+	return v.open(ctx, http.MethodPost, to.String(), f.fields)
+}
+
+func (v *visit) follow(ctx context.Context, at *page, id string) (*page, error) {
+	to, err := at.where.Parse(at.link(id))
+	if err != nil {
+		return nil, err
+	}
+	return v.open(ctx, http.MethodGet, to.String(), nil)
+}
+
+func (v *visit) open(ctx context.Context, method, address string, form url.Values) (*page, error) {
 	r, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
-	r.Header.Set("Accept-Language", "en-GB,en;q=0.5")
-	resp, err := browser.Do(r)
+	r.Header.Set("User-Agent", browserAgent)
+	r.Header.Set("Accept-Language", browserLanguages)
+	if v.From != "" {
+		r.Header.Set("X-Forwarded-For", v.From)
+	}
+	resp, err := v.browser.Do(r)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	return string(text), resp.Request.URL, err
+	return parsePage(string(text), resp.Request.URL), err
 }

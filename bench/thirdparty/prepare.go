@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/waryauth/wary/authz/ceremony"
@@ -62,7 +63,11 @@ func Prepare(dir string, seal [32]byte) error {
 	if err != nil {
 		return err
 	}
-	s.Person.App = app
+	subject := regexp.MustCompile(`(?m)^\s*subject: (\S+)$`).FindStringSubmatch(row)
+	if subject == nil {
+		return errors.New("the account has no subject")
+	}
+	s.Person.App, s.Person.Subject = app, subject[1]
 	kept, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -74,7 +79,8 @@ func Prepare(dir string, seal [32]byte) error {
   token_endpoint_auth_method: private_key_jwt
   jwks: {keys: [%s]}
   sender_constraint: dpop
-  scope: openid accounts balances transactions
+  scope: openid accounts balances transactions payments
+  authorization_details_types: [payment_initiation]
   grant_types: [authorization_code, refresh_token]
 `, clientID, callback, jwk)
 	return errors.Join(os.MkdirAll(dir, 0o700),

@@ -2,6 +2,8 @@ package thirdparty
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,17 +13,25 @@ import (
 )
 
 // StoryScope is what the third party of the stories asks for.
-const StoryScope = "openid accounts balances transactions"
+const StoryScope = "openid accounts balances transactions payments"
+
+const bankAccounts = "/bank/accounts"
 
 // Stories are what the tour tells at an authorization server with a bank: each
 // answer is printed and held against what it should be.
 type Stories struct {
-	Client *Client
-	Person *Person
-	W      io.Writer
+	Client    *Client
+	Person    *Person
+	Operators string // base address of the operators' endpoints; "" leaves out the story that needs them
+	W         io.Writer
+
+	Decision string // of the last token, once told
 
 	wrong []error
 }
+
+// errTold is the end of the stories, which was told already.
+var errTold = errors.New("told")
 
 // hold prints an answer and notes where it is not as told.
 func (t *Stories) hold(story, what, got string, asTold bool) bool {
@@ -33,64 +43,111 @@ func (t *Stories) hold(story, what, got string, asTold bool) bool {
 	return asTold
 }
 
-// Tell tells stories 5 to 7: a token, and what it is worth in other hands. The error
-// joins what was not as told.
+// must is hold where nothing can follow unless it is as told.
+func (t *Stories) must(story, what, got string, asTold bool) error {
+	if !t.hold(story, what, got, asTold) {
+		return errTold
+	}
+	return nil
+}
+
+// Tell tells stories 5 to 10. The error joins what was not as told.
 func (t *Stories) Tell(ctx context.Context) error {
-	if err := t.tell(ctx); err != nil {
+	if err := t.tell(ctx); err != nil && !errors.Is(err, errTold) {
 		return err
 	}
 	return errors.Join(t.wrong...)
 }
 
 func (t *Stories) tell(ctx context.Context) error {
-	c, p := t.Client, t.Person
+	c := t.Client
+	c.From, t.Person.From = Servers, Home
 	fmt.Fprintf(t.W, "\n5. %s gets a token from %s, and uses it\n", c.ID, c.Issuer)
-	r, code, err := t.granted(ctx, c, p)
-	if err != nil || code == "" {
-		return err
-	}
-	token, err := t.redeemed(ctx, c, r, code)
-	if err != nil || token == "" {
-		return err
-	}
-	if err := t.stolen(ctx, c, token); err != nil {
-		return err
-	}
-	fmt.Fprintln(t.W, "\n7. The same code, once more")
-	a, err := c.Redeem(ctx, r, code)
+	first, err := t.granted(ctx, "5", url.Values{}, true)
 	if err != nil {
 		return err
 	}
-	t.hold("7", "the code, again", a.String(), a.Status == http.StatusBadRequest && a.Error == "invalid_grant")
-	if a, err = c.Read(ctx, bankAccounts, token); err != nil {
+	if err := t.accounts(ctx, first.token.AccessToken); err != nil {
 		return err
 	}
-	t.hold("7", "the token that it gave", a.String()+": revoked", a.Status == http.StatusUnauthorized && a.Error == "invalid_token")
-	return nil
+	if err := t.stolen(ctx, first.token.AccessToken); err != nil {
+		return err
+	}
+	if err := t.again(ctx, first); err != nil {
+		return err
+	}
+	paid, err := t.payment(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.copied(ctx, paid); err != nil {
+		return err
+	}
+	return t.revoked(ctx)
 }
 
-const bankAccounts = "/bank/accounts"
+// grant is what came of a request.
+type grant struct {
+	request *Request
+	code    string
+	token   *Answer
+}
 
-// granted pushes a request and lets the person allow it; "" is no code.
-func (t *Stories) granted(ctx context.Context, c *Client, p *Person) (*Request, string, error) {
-	r, a, err := c.Push(ctx, StoryScope)
+// granted pushes a request, lets the person allow it, and takes its tokens.
+func (t *Stories) granted(ctx context.Context, story string, also url.Values, enrol bool) (*grant, error) {
+	c := t.Client
+	scope := StoryScope
+	if s := also.Get("scope"); s != "" {
+		scope = s
+	}
+	r, a, err := c.Push(ctx, scope, also)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if !t.hold("5", "the request, pushed", a.String(), a.Status == http.StatusCreated && a.RequestURI != "") {
-		return nil, "", nil
+	if err := t.must(story, "the request, pushed", a.String(), a.Status == http.StatusCreated && a.RequestURI != ""); err != nil {
+		return nil, err
 	}
-	steps, back, err := p.Allow(ctx, c.HTTP, r.Address, c.Redirect)
+	steps, back, err := t.Person.Allow(ctx, c.HTTP, r.Address, c.Redirect, enrol)
 	for _, s := range steps {
 		fmt.Fprintf(t.W, "  the page %-19s %s\n", "“"+s.Page+"”", s.What)
+		for _, w := range s.Withheld {
+			fmt.Fprintf(t.W, "    withheld: %s\n", w)
+		}
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if code := back.Get("code"); t.hold("5", "back at the client", outcome(back), code != "" && back.Get("state") == r.State && back.Get("iss") == c.Issuer) {
-		return r, code, nil
+	code := back.Get("code")
+	if err := t.must(story, "back at the client", outcome(back), code != "" && back.Get("state") == r.State && back.Get("iss") == c.Issuer); err != nil {
+		return nil, err
 	}
-	return nil, "", nil
+	if a, err = c.Redeem(ctx, r, code); err != nil {
+		return nil, err
+	}
+	what := fmt.Sprintf("%s, for %d s: %s%s", a, a.ExpiresIn, a.Scope, withheld(scope, a.Scope))
+	if err := t.must(story, "the token, bound to its key", what, a.Status == http.StatusOK && a.AccessToken != "" && a.ExpiresIn > 0); err != nil {
+		return nil, err
+	}
+	t.Decision = decisionOf(a.AccessToken)
+	return &grant{r, code, a}, nil
+}
+
+// decisionOf returns the decision that an access token of this server was issued by: the
+// end of its jti.
+func decisionOf(token string) string {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	var claims struct {
+		ID string `json:"jti"`
+	}
+	if err != nil || json.Unmarshal(text, &claims) != nil {
+		return ""
+	}
+	_, decision, _ := strings.Cut(claims.ID, ".")
+	return decision
 }
 
 func outcome(back url.Values) string {
@@ -100,33 +157,11 @@ func outcome(back url.Values) string {
 	return "with a code"
 }
 
-// redeemed takes the token of a code and reads with it; "" is none.
-func (t *Stories) redeemed(ctx context.Context, c *Client, r *Request, code string) (string, error) {
-	a, err := c.Redeem(ctx, r, code)
-	if err != nil {
-		return "", err
-	}
-	if !t.hold("5", "the token, bound to its key", fmt.Sprintf("%s, for %d s: %s%s", a, a.ExpiresIn, a.Scope, withheld(a.Scope)),
-		a.Status == http.StatusOK && a.AccessToken != "" && a.ExpiresIn > 0) {
-		return "", nil
-	}
-	read, err := c.Read(ctx, bankAccounts, a.AccessToken)
-	if err != nil {
-		return "", err
-	}
-	var names []string
-	for _, x := range read.Accounts {
-		names = append(names, x.Name)
-	}
-	t.hold("5", "the accounts at the bank", read.String()+" "+strings.Join(names, ", "), read.Status == http.StatusOK && len(names) > 0)
-	return a.AccessToken, nil
-}
-
 // withheld says which scopes were not granted.
-func withheld(granted string) string {
+func withheld(asked, granted string) string {
 	have := " " + granted + " "
 	var not []string
-	for _, s := range strings.Fields(StoryScope) {
+	for _, s := range strings.Fields(asked) {
 		if !strings.Contains(have, " "+s+" ") {
 			not = append(not, s)
 		}
@@ -137,13 +172,28 @@ func withheld(granted string) string {
 	return "; withheld: " + strings.Join(not, " ")
 }
 
-// stolen uses the token without the key it is bound to, and then with it again.
-func (t *Stories) stolen(ctx context.Context, c *Client, token string) error {
-	fmt.Fprintln(t.W, "\n6. The token is stolen, the key is not")
-	thief, err := c.Thief()
+// accounts reads the accounts at the bank.
+func (t *Stories) accounts(ctx context.Context, token string) error {
+	read, err := t.Client.Read(ctx, bankAccounts, token)
 	if err != nil {
 		return err
 	}
+	var names []string
+	for _, x := range read.Accounts {
+		names = append(names, x.Name)
+	}
+	t.hold("5", "the accounts at the bank", read.String()+" "+strings.Join(names, ", "), read.Status == http.StatusOK && len(names) > 0)
+	return nil
+}
+
+// stolen uses a token without the key it is bound to, and then with it again.
+func (t *Stories) stolen(ctx context.Context, token string) error {
+	fmt.Fprintln(t.W, "\n6. The token is stolen, the key is not")
+	thief, err := t.Client.Thief()
+	if err != nil {
+		return err
+	}
+	thief.From = Elsewhere
 	a, err := thief.ReadBare(ctx, bankAccounts, token)
 	if err != nil {
 		return err
@@ -153,9 +203,24 @@ func (t *Stories) stolen(ctx context.Context, c *Client, token string) error {
 		return err
 	}
 	t.hold("6", "with a proof by another key", a.String(), a.Status == http.StatusUnauthorized)
-	if a, err = c.Read(ctx, bankAccounts, token); err != nil {
+	if a, err = t.Client.Read(ctx, bankAccounts, token); err != nil {
 		return err
 	}
 	t.hold("6", "its owner still reads", a.String(), a.Status == http.StatusOK)
+	return nil
+}
+
+// again redeems a code a second time.
+func (t *Stories) again(ctx context.Context, g *grant) error {
+	fmt.Fprintln(t.W, "\n7. The same code, once more")
+	a, err := t.Client.Redeem(ctx, g.request, g.code)
+	if err != nil {
+		return err
+	}
+	t.hold("7", "the code, again", a.String(), a.Status == http.StatusBadRequest && a.Error == "invalid_grant")
+	if a, err = t.Client.Read(ctx, bankAccounts, g.token.AccessToken); err != nil {
+		return err
+	}
+	t.hold("7", "the token that it gave", a.String()+": revoked", a.Status == http.StatusUnauthorized && a.Error == "invalid_token")
 	return nil
 }

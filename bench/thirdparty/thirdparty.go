@@ -7,6 +7,7 @@
 package thirdparty
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -36,6 +38,7 @@ type Client struct {
 	ID       string
 	Redirect string // one of its redirect URIs
 	HTTP     *http.Client
+	From     string // address that a proxy in front would have seen; "" says none
 
 	key   *jose.Signer // of assertions and proofs
 	nonce string       // that the server gave last
@@ -46,8 +49,11 @@ type Answer struct {
 	Status      int
 	RequestURI  string `json:"request_uri"`
 	AccessToken string `json:"access_token"`
+	Refresh     string `json:"refresh_token"`
 	Scope       string `json:"scope"`
 	ExpiresIn   int    `json:"expires_in"` // seconds
+	Done        string `json:"status"`     // of a payment
+	Challenge   string `json:"-"`          // WWW-Authenticate
 	Error       string `json:"error"`
 	Description string `json:"error_description"`
 	Accounts    []struct {
@@ -93,13 +99,15 @@ type Request struct {
 	Verifier string // of PKCE (RFC 7636)
 }
 
-// Push pushes a request for scopes (RFC 9126).
-func (c *Client) Push(ctx context.Context, scope string) (*Request, *Answer, error) {
+// Push pushes a request for scopes and what else it says (RFC 9126).
+func (c *Client) Push(ctx context.Context, scope string, also url.Values) (*Request, *Answer, error) {
 	r := &Request{State: secret(16), Verifier: secret(32)}
-	a, err := c.post(ctx, "/par", url.Values{
+	form := url.Values{
 		"response_type": {"code"}, "redirect_uri": {c.Redirect}, "scope": {scope}, "state": {r.State},
 		"code_challenge": {jose.Digest(r.Verifier)}, "code_challenge_method": {"S256"},
-	})
+	}
+	maps.Copy(form, also)
+	a, err := c.post(ctx, "/par", form)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,10 +122,26 @@ func (c *Client) Redeem(ctx context.Context, r *Request, code string) (*Answer, 
 	})
 }
 
+// Renew asks for new tokens for a refresh token.
+func (c *Client) Renew(ctx context.Context, refresh string) (*Answer, error) {
+	return c.post(ctx, "/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
+}
+
 // Read reads what a token gives access to, with a proof by the client's key.
 func (c *Client) Read(ctx context.Context, path, token string) (*Answer, error) {
 	return c.prove(func(nonce string) (*http.Request, error) {
-		return c.request(ctx, http.MethodGet, path, nil, token, nonce)
+		return c.request(ctx, http.MethodGet, path, "", nil, token, nonce)
+	})
+}
+
+// Order sends JSON with a token and a proof by the client's key.
+func (c *Client) Order(ctx context.Context, path, token string, what any) (*Answer, error) {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return nil, err
+	}
+	return c.prove(func(nonce string) (*http.Request, error) {
+		return c.request(ctx, http.MethodPost, path, "application/json", text, token, nonce)
 	})
 }
 
@@ -144,7 +168,7 @@ func (c *Client) post(ctx context.Context, path string, form url.Values) (*Answe
 		form.Set("client_id", c.ID)
 		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 		form.Set("client_assertion", assertion)
-		return c.request(ctx, http.MethodPost, path, form, "", nonce)
+		return c.request(ctx, http.MethodPost, path, "application/x-www-form-urlencoded", []byte(form.Encode()), "", nonce)
 	})
 }
 
@@ -167,7 +191,7 @@ func (c *Client) prove(build func(nonce string) (*http.Request, error)) (a *Answ
 }
 
 // request builds a request with a DPoP proof (RFC 9449, sections 4.2 and 7).
-func (c *Client) request(ctx context.Context, method, path string, form url.Values, token, nonce string) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, method, path, mediaType string, body []byte, token, nonce string) (*http.Request, error) {
 	claims := map[string]any{"jti": secret(16), "htm": method, "htu": c.Issuer + path, "iat": time.Now().Unix()}
 	if nonce != "" {
 		claims["nonce"] = nonce
@@ -179,13 +203,13 @@ func (c *Client) request(ctx context.Context, method, path string, form url.Valu
 	if err != nil {
 		return nil, err
 	}
-	r, err := http.NewRequestWithContext(ctx, method, c.Issuer+path, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(ctx, method, c.Issuer+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	r.Header.Set("DPoP", proof)
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if mediaType != "" {
+		r.Header.Set("Content-Type", mediaType)
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "DPoP "+token)
@@ -194,6 +218,9 @@ func (c *Client) request(ctx context.Context, method, path string, form url.Valu
 }
 
 func (c *Client) send(r *http.Request) (*Answer, error) {
+	if c.From != "" {
+		r.Header.Set("X-Forwarded-For", c.From)
+	}
 	resp, err := c.HTTP.Do(r)
 	if err != nil {
 		return nil, err
@@ -207,7 +234,7 @@ func (c *Client) send(r *http.Request) (*Answer, error) {
 	if err := json.Unmarshal(text, a); err != nil && len(text) > 0 {
 		return nil, errors.Join(fmt.Errorf("%s answered %d, and no JSON object", r.URL.Path, resp.StatusCode), err)
 	}
-	a.Status = resp.StatusCode
+	a.Status, a.Challenge = resp.StatusCode, resp.Header.Get("WWW-Authenticate")
 	if n := resp.Header.Get("DPoP-Nonce"); n != "" {
 		c.nonce = n
 	}

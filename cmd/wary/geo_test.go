@@ -187,7 +187,7 @@ func TestGeoLookup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var answer geoAnswer
+	var answer geoip.Answer
 	if err := json.Unmarshal([]byte(text), &answer); err != nil {
 		t.Fatal(err)
 	}
@@ -208,12 +208,12 @@ func TestGeoLookupCity(t *testing.T) {
 	if _, err := os.Stat(dir); err != nil {
 		t.Skipf("%s is not here: TestGeoLookup stands in for it", dir)
 	}
-	answer, err := geoLookup(geoip.Find(t.TempDir()), nil, time.Time{})
+	answer, err := geoip.Lookup(geoip.Find(t.TempDir()), nil, time.Time{})
 	if err != nil || len(answer.Files) != 0 {
 		t.Fatalf("without files: %+v, %v", answer, err)
 	}
 	files := geoip.Files{City: filepath.Join(dir, "GeoIP2-City-Test.mmdb"), ISP: filepath.Join(dir, "GeoIP2-ISP-Test.mmdb")}
-	answer, err = geoLookup(files, []string{"2.125.160.216", "2001:218::1"}, time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC))
+	answer, err = geoip.Lookup(files, []string{"2.125.160.216", "2001:218::1"}, time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestGeoLookupCity(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	var b bytes.Buffer
-	if err := answer.print(&b); err != nil {
+	if err := printGeo(&b, answer); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"Boxford, England, GB", "51.7500 -1.2500 (100 km)", "+01:00", "+09:00"} {

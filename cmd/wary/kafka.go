@@ -24,6 +24,7 @@ func kafkaCommand() *cobra.Command {
 func brokerFlags(cmd *cobra.Command, s *exchange.Settings) {
 	f := cmd.Flags()
 	f.StringSliceVar(&s.Brokers, "brokers", []string{"127.0.0.1:9092"}, "some of the brokers, HOST:PORT parted by commas")
+	f.StringVar(&s.Prefix, "topics", "wary", "what the topics' names begin with, before the dot")
 	f.StringVar(&s.ClientID, "client-id", "wary", "name by which brokers know us")
 	f.DurationVar(&s.Timeout, "timeout", 10*time.Second, "of a connection or request")
 	f.BoolVar(&s.TrustedNetwork, "trusted-network", false, "states that the network may carry data without TLS to brokers off loopback")
@@ -43,7 +44,7 @@ func kafkaInitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make the topics that are not there",
-		Long: "Makes wary.decisions, wary.feedback, wary.changes, wary.dead and wary.told with settings for data that must not be lost.\n" +
+		Long: "Makes wary.decisions, wary.feedback, wary.changes, wary.dead, wary.told and wary.state with settings for data that must not be lost.\n" +
 			"Nothing else makes them: a daemon waits for them. Topics that are there are left as they are, and told.",
 		Example: "  wary kafka init --brokers kafka-1:9093,kafka-2:9093 --tls --replication 3",
 		Args:    cobra.NoArgs,
@@ -80,7 +81,7 @@ func printMade(w io.Writer, out output, made []exchange.Made) error {
 // kafkaLag is what waits in both directions; Outbox where a data folder was named.
 type kafkaLag struct {
 	Outbox *exchange.OutboxLag     `json:"outbox,omitempty"`
-	Inbox  []exchange.PartitionLag `json:"inbox"`
+	Inbox  []exchange.PartitionLag `json:"inbox"` // and of the replica
 }
 
 func kafkaLagCommand() *cobra.Command {
@@ -98,33 +99,32 @@ func kafkaLagCommand() *cobra.Command {
 			if err := errors.Join(out.check(), s.Validate()); err != nil {
 				return misused(cmd, "%v", err)
 			}
-			if group == "" {
-				group = exchange.GroupOf(node)
-			}
 			var lag kafkaLag
 			var err error
 			if data != "" {
 				lag.Outbox, err = exchange.LagOfOutbox(filepath.Join(data, engine.JournalFolder), filepath.Join(data, exchange.OutboxFile))
 			}
-			if err == nil {
+			if err == nil && group == "" {
+				lag.Inbox, err = exchange.LagOfNode(cmd.Context(), s, node)
+			} else if err == nil {
 				lag.Inbox, err = exchange.Lag(cmd.Context(), s, group, topic)
 			}
 			if err != nil {
 				return err
 			}
-			return lag.print(cmd.OutOrStdout(), out, group)
+			return lag.print(cmd.OutOrStdout(), out)
 		},
 	}
 	out.flag(cmd)
 	brokerFlags(cmd, &s)
 	cmd.Flags().StringVar(&data, "data", "", "data folder of a daemon whose outbox to look at")
-	cmd.Flags().Uint16Var(&node, "node", 0, "number of the daemon whose group to look at")
-	cmd.Flags().StringVar(&group, "group", "", "another group of consumers")
+	cmd.Flags().Uint16Var(&node, "node", 0, "number of the daemon whose inbox and replica to look at")
+	cmd.Flags().StringVar(&group, "group", "", "another group of consumers, instead")
 	cmd.Flags().StringVar(&topic, "topic", exchange.Told, "topic that the group reads")
 	return cmd
 }
 
-func (l *kafkaLag) print(w io.Writer, out output, group string) error {
+func (l *kafkaLag) print(w io.Writer, out output) error {
 	if out == "json" {
 		return writeJSON(w, l)
 	}
@@ -133,7 +133,7 @@ func (l *kafkaLag) print(w io.Writer, out output, group string) error {
 		fmt.Fprintf(tw, "to publish\t%d facts\t%d bytes\tthe oldest for %.1f s\n", o.Facts, o.Bytes, o.Seconds)
 	}
 	for _, p := range l.Inbox {
-		fmt.Fprintf(tw, "%s/%d\t%d messages to read\tnext %d of %d\t%s\n", p.Topic, p.Partition, p.Lag, p.Next, p.End, group)
+		fmt.Fprintf(tw, "%s/%d\t%d messages to read\tnext %d of %d\t%s\n", p.Topic, p.Partition, p.Lag, p.Next, p.End, p.Group)
 	}
 	return tw.Flush()
 }

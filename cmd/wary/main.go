@@ -82,9 +82,9 @@ func root() *cobra.Command {
 	}
 	c.AddCommand(
 		tourCommand(), scoreCommand(), feedbackCommand(), decisionCommand(), explainCommand(), loadCommand(),
-		replayCommand(), verifyCommand(), simulateCommand(), trainCommand(), evaluateCommand(), rbaCommand(),
+		replayCommand(), verifyCommand(), exportCommand(), simulateCommand(), trainCommand(), retrainCommand(), evaluateCommand(), rbaCommand(),
 		modelCommand(), typingCommand(), geoCommand(), policyCommand(), keyCommand(), kafkaCommand(),
-		clientCommand(), accountCommand(), conformanceCommand(),
+		clientCommand(), accountCommand(), revokeCommand(), conformanceCommand(),
 	)
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%v", err) })
 	for _, group := range c.Commands() {

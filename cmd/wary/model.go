@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/engine/feedback"
 	"github.com/waryauth/wary/models"
 )
 
@@ -25,13 +28,13 @@ func modelCommand() *cobra.Command {
 			"challenger, whose answer is only recorded. A daemon that runs takes up a change within seconds.\n\n" +
 			"MODEL is the first digits of a digest, baseline (the embedded one), champion, challenger, or a model's folder.",
 	}
-	cmd.AddCommand(modelListCommand(), modelShowCommand(), modelAddCommand(), modelSignCommand(), modelShadowCommand(), modelPromoteCommand(), modelCompareCommand(), modelCheckCommand())
+	cmd.AddCommand(modelListCommand(), modelShowCommand(), modelAddCommand(), modelSignCommand(), modelShadowCommand(), modelPromoteCommand(), modelRollbackCommand(), modelWatchCommand(), modelCompareCommand(), modelCheckCommand())
 	return cmd
 }
 
 // store is a registry as the flags name it.
 type store struct {
-	dir, keys string
+	dir, keys, by string
 	*models.Registry
 	own *models.Model
 }
@@ -307,11 +310,12 @@ func modelShadowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			names.Challenger = m.Digest()
+			names.Challenger, names.By = m.Digest(), s.by
 			return s.name(cmd.OutOrStdout(), names)
 		},
 	}
 	s.flags(cmd)
+	s.byFlag(cmd)
 	cmd.Flags().BoolVar(&none, "none", false, "name no challenger")
 	return cmd
 }
@@ -326,10 +330,6 @@ func modelPromoteCommand() *cobra.Command {
 		Example: "  wary model promote\n  wary model promote baseline",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			names, err := s.names()
-			if err != nil {
-				return err
-			}
 			who := models.ChallengerRole
 			if len(args) == 1 {
 				who = args[0]
@@ -338,27 +338,97 @@ func modelPromoteCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			before := names.Champion
-			if names.Champion = m.Digest(); m == s.own {
-				names.Champion = "" // whatever the daemon embeds, an update of it included
+			digest := m.Digest()
+			if m == s.own {
+				digest = "" // whatever the daemon embeds, an update of it included
 			}
-			if names.Challenger == m.Digest() {
-				names.Challenger = ""
-			}
-			if err := s.name(cmd.OutOrStdout(), names); err != nil {
+			names, err := feedback.Promote(s.Registry, digest, s.by)
+			if err != nil {
 				return err
 			}
-			if before == "" {
-				before = baselineName
-			}
-			if before != names.Champion && names.Champion != "" {
-				fmt.Fprintf(cmd.OutOrStdout(), "to go back: wary model promote %s\n", short(before))
+			printNames(cmd.OutOrStdout(), names)
+			if names.Before != names.Champion {
+				fmt.Fprintln(cmd.OutOrStdout(), "to go back: wary model rollback")
 			}
 			return nil
 		},
 	}
 	s.flags(cmd)
+	s.byFlag(cmd)
 	return cmd
+}
+
+func modelRollbackCommand() *cobra.Command {
+	var s store
+	cmd := &cobra.Command{
+		Use:   "rollback",
+		Short: "Make the champion of before the champion again",
+		Long:  "Takes back the last promotion. Once more, and that is taken back.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			names, err := feedback.Rollback(s.Registry, s.by)
+			if err == nil {
+				printNames(cmd.OutOrStdout(), names)
+			}
+			return err
+		},
+	}
+	s.flags(cmd)
+	s.byFlag(cmd)
+	return cmd
+}
+
+func modelWatchCommand() *cobra.Command {
+	var s store
+	var out output
+	var data string
+	var rules feedback.Rules
+	cmd := &cobra.Command{
+		Use:   "watch",
+		Short: "Tell the evidence on the challenger: where it disagrees, what labels say of that, and whether it is enough",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			w, err := s.watch(cmd.Context(), data, rules)
+			if err == nil && out == "json" {
+				return writeJSON(cmd.OutOrStdout(), w)
+			}
+			if err != nil {
+				return err
+			}
+			return w.Print(cmd.OutOrStdout())
+		},
+	}
+	s.flags(cmd)
+	out.flag(cmd)
+	fs := cmd.Flags()
+	fs.StringVar(&data, "data", filepath.Join("run", "data"), "data folder of the daemon")
+	fs.Float64Var(&rules.Error, "error", 0.05, "chance of a wrong word, however often one looks")
+	fs.Float64Var(&rules.Harm, "harm", 0.01, "share of the legitimate attempts that the challenger may newly challenge")
+	return cmd
+}
+
+// watch reads the evidence on the challenger from a log.
+func (s *store) watch(ctx context.Context, data string, rules feedback.Rules) (*feedback.Watch, error) {
+	if _, err := logOf(data); err != nil {
+		return nil, err
+	}
+	champion, err := s.find(models.ChampionRole)
+	if err != nil {
+		return nil, err
+	}
+	challenger, err := s.find(models.ChallengerRole)
+	if err != nil {
+		return nil, err
+	}
+	rows := feedback.Window(data, time.Time{}, time.Time{}, feedback.WindowOptions{})
+	return feedback.Shadowed(ctx, rows, champion.Digest(), challenger.Digest(), time.Now(), rules)
+}
+
+func (s *store) byFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.by, "by", os.Getenv("USER"), "who has it so, for the log")
 }
 
 // name writes who serves and says so.
@@ -366,12 +436,10 @@ func (s *store) name(w io.Writer, n models.Names) error {
 	if err := s.Name(n); err != nil {
 		return err
 	}
-	if n.Champion == "" {
-		n.Champion = baselineName
-	}
-	if n.Challenger == "" {
-		n.Challenger = "none"
-	}
-	fmt.Fprintf(w, "champion %s, challenger %s\n", short(n.Champion), short(n.Challenger))
+	printNames(w, n)
 	return nil
+}
+
+func printNames(w io.Writer, n models.Names) {
+	fmt.Fprintf(w, "champion %s, challenger %s\n", short(cmp.Or(n.Champion, baselineName)), short(cmp.Or(n.Challenger, "none")))
 }

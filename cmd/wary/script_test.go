@@ -15,6 +15,7 @@ import (
 	"github.com/maxmind/mmdbwriter/mmdbtype"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/waryauth/wary/bench/thirdparty"
 	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/engine/scoreapi"
 	"github.com/waryauth/wary/models"
@@ -26,7 +27,7 @@ import (
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"wary": main}) }
 
 // TestScripts runs the sessions in testdata. Besides the commands of testscript
-// they have serve, authorize, flip, grab, exits, secret, stump and typists.
+// they have serve, daemon, brokers, flip, grab, exits, secret, stump and typists.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -36,7 +37,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MODELS", fixtures)
 			return err
 		},
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "flip": flip, "grab": grab, "exits": exits, "secret": secret, "stump": stump, "typists": typists, "authorize": authorize},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "flip": flip, "grab": grab, "exits": exits, "secret": secret, "stump": stump, "typists": typists, "daemon": startDaemon, "brokers": brokers},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
@@ -99,11 +100,12 @@ func tourFiles(ts *testscript.TestScript) geoip.Files {
 	mmdb(ts, dir, "city.mmdb", "GeoLite2-City", map[string]mmdbtype.Map{
 		homeAddress:    place("GB", "Europe/London", 2643743, 51.51, -0.13),
 		abroadAddress:  place("BR", "America/Sao_Paulo", 3448439, -23.55, -46.64),
-		hostingAddress: place("US", "America/New_York", 5099836, 40.79, -74.06),
+		hostingAddress: place("US", "America/New_York", 5099836, 40.79, -74.06), thirdparty.Servers: place("GB", "Europe/London", 2643743, 51.51, -0.13),
 	})
-	mmdb(ts, dir, "asn.mmdb", "GeoLite2-ASN", map[string]mmdbtype.Map{homeAddress: number(2856), abroadAddress: number(28573), hostingAddress: number(14061)})
+	mmdb(ts, dir, "asn.mmdb", "GeoLite2-ASN", map[string]mmdbtype.Map{homeAddress: number(2856), abroadAddress: number(28573), hostingAddress: number(14061),
+		thirdparty.Servers: number(16509)})
 	hosting := mmdbtype.Map{"is_anonymous": mmdbtype.Bool(true), "is_hosting_provider": mmdbtype.Bool(true)}
-	mmdb(ts, dir, "anonymous.mmdb", "GeoIP2-Anonymous-IP", map[string]mmdbtype.Map{hostingAddress: hosting})
+	mmdb(ts, dir, "anonymous.mmdb", "GeoIP2-Anonymous-IP", map[string]mmdbtype.Map{hostingAddress: hosting, thirdparty.Servers: hosting})
 	return geoip.Find(dir)
 }
 

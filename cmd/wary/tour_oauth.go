@@ -23,6 +23,7 @@ import (
 type flow struct {
 	issuer  string // "" leaves it out
 	data    string // the daemon's folder
+	ops     string // base address of its operators' endpoints, or ""
 	prepare bool
 	open    bool
 }
@@ -31,6 +32,7 @@ func (f *flow) flags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.issuer, "authorization", "", "address of the authorization server, such as https://localhost:8082, to tour that as well")
 	fs.StringVar(&f.data, "data", filepath.Join("run", "data"), "with the three others here: folder of the daemon's data, which has the server's certificate")
+	fs.StringVar(&f.ops, "operators", "", "address of the operators' endpoints, such as http://127.0.0.1:8081, to tour a revocation as well")
 	fs.BoolVar(&f.prepare, "prepare", false, "only make up a client and a person for that tour, in the folder tour of the data, before the daemon starts")
 	fs.BoolVar(&f.open, "open", false, "only push a request, and say what to open in a browser and what to type there")
 	cmd.MarkFlagsMutuallyExclusive("prepare", "open")
@@ -82,7 +84,7 @@ func (t *tour) browse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, a, err := c.Push(ctx, thirdparty.StoryScope)
+	r, a, err := c.Push(ctx, thirdparty.StoryScope, nil)
 	if err != nil {
 		return err
 	}
@@ -99,15 +101,26 @@ func (t *tour) browse(ctx context.Context) error {
 	return nil
 }
 
-// authorize tells the stories at the authorization server.
+// authorize tells the stories at the authorization server, after three weeks of its client's
+// ordinary days, and then who decided the last token and why.
 func (t *tour) authorize(ctx context.Context) error {
 	c, p, err := t.flow.load()
 	if err != nil {
 		return err
 	}
-	s := thirdparty.Stories{Client: c, Person: p, W: t.w}
+	fmt.Fprintf(t.w, "\nThree weeks of ordinary days of %s and its people come first.\n", c.ID)
+	for a := range thirdparty.Past(c, p, t.run, time.Now()) {
+		if err := t.ordinary(ctx, a); err != nil {
+			return err
+		}
+	}
+	s := thirdparty.Stories{Client: c, Person: p, Operators: strings.TrimSuffix(t.flow.ops, "/"), W: t.w}
 	if err := s.Tell(ctx); err != nil {
 		t.wrong = append(t.wrong, err)
 	}
-	return nil
+	fmt.Fprintln(t.w, "\nThe decisions that led to the last token, by its id:")
+	return thirdparty.Audit(t.w, s.Decision, func(id string) ([]byte, error) {
+		res, err := t.client.do(ctx, http.MethodGet, "/v1/decisions/"+id, "", nil)
+		return res.body, err
+	})
 }

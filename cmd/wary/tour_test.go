@@ -1,88 +1,121 @@
 package main
 
 import (
-	"context"
-	"encoding/pem"
-	"errors"
-	"log/slog"
+	"crypto/tls"
+	"net"
 	"net/http"
-	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/waryauth/wary/authz"
-	"github.com/waryauth/wary/authz/ceremony"
-	"github.com/waryauth/wary/authz/fapi"
-	"github.com/waryauth/wary/authz/resource"
-	"github.com/waryauth/wary/engine"
-	"github.com/waryauth/wary/internal/store/bolt"
-	"github.com/waryauth/wary/models"
 )
 
-// authorize DATA [careless] starts an authorization server with a bank on the files
-// that wary tour --prepare wrote, and puts its address into $ISSUER. A careless bank
-// asks for no token.
-func authorize(ts *testscript.TestScript, neg bool, args []string) {
+// daemonProgram builds waryd, once, and returns its path or how that failed.
+var daemonProgram = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "waryd") // TestMain ends by os.Exit: it is small and the system's to remove
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "waryd")
+	build := exec.Command("go", "build", "-o", path, "github.com/waryauth/wary/cmd/waryd")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	if err != nil {
+		return string(out), err
+	}
+	return path, nil
+})
+
+// daemon DATA [careless] starts waryd with its bank on the files that wary tour
+// --prepare wrote, and puts its addresses into $WARY_SERVER, $OPERATORS and $ISSUER. A
+// careless one has a bank that asks for no token.
+func startDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: authorize DATA [careless]")
+		ts.Fatalf("usage: daemon DATA [careless]")
+	}
+	program, err := daemonProgram()
+	if err != nil {
+		ts.Fatalf("build waryd: %v\n%s", err, program)
 	}
 	data := ts.MkAbs(args[0])
-	clients, err := authz.ParseClients([]byte(ts.ReadFile(filepath.Join(data, "tour", "clients.yaml"))))
+	tourFiles(ts)
+	front, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
-	accounts, err := ceremony.ParseAccounts([]byte(ts.ReadFile(filepath.Join(data, "tour", "accounts.yaml"))))
+	_, port, err := net.SplitHostPort(front.Addr().String())
 	ts.Check(err)
-	secret, err := readHexSecret(filepath.Join(data, "authorization.secret"))
-	ts.Check(err)
-	model, err := models.Baseline()
-	ts.Check(err)
-	e, err := engine.Open(filepath.Join(data, "engine"), engine.Options{Secret: secret, Model: model})
-	ts.Check(err)
-	s, err := bolt.Open(filepath.Join(data, "authorization.db"), bolt.Options{})
-	ts.Check(err)
-	keys, err := authz.OpenKeys(context.Background(), authz.KeyOptions{Store: s, Secret: secret})
-	ts.Check(err)
+	issuer := "https://localhost:" + port
 
-	mux := http.NewServeMux()
-	server := httptest.NewUnstartedServer(mux)
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-	server.TLS = fapi.TLS()
-	server.StartTLS()
+	log, err := os.Create(filepath.Join(ts.Getenv("WORK"), "waryd.log"))
+	ts.Check(err)
+	tour := filepath.Join(data, "tour")
+	cmd := exec.Command(program, "-data", data, "-geo.dir", ts.MkAbs("geo"), "-score.listen", "127.0.0.1:0", "-operators.listen", "127.0.0.1:0",
+		"-authorization.listen", "127.0.0.1:0", "-authorization.issuer", issuer, "-authorization.demo", "-proxies", "127.0.0.1/32",
+		"-authorization.clients", filepath.Join(tour, "clients.yaml"), "-authorization.accounts", filepath.Join(tour, "accounts.yaml"))
+	cmd.Stdout, cmd.Stderr = log, log
+	ts.Check(cmd.Start())
 	ts.Defer(func() {
-		server.Close()
-		_ = errors.Join(e.Close(), s.Close()) // the script has read what it wanted
+		front.Close()
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			ts.Logf("waryd: %v", err)
+		}
+		log.Close()
 	})
-	ts.Check(os.WriteFile(filepath.Join(data, "authorization.crt"),
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
-	ts.Setenv("ISSUER", server.URL)
-	o := authz.Options{Issuer: server.URL, ACRs: ceremony.ACRs(), Clients: clients, Keys: keys, Store: s, Score: e.Score, Secret: secret, Log: slog.New(slog.DiscardHandler)}
-	bank := joinPages(ts, mux, o, accounts)
-	if len(args) > 1 && args[1] == "careless" {
-		bank = http.HandlerFunc(madeUpAccounts)
+	at := addresses(ts, log.Name())
+	ts.Setenv("WARY_SERVER", "http://"+at["score"])
+	ts.Setenv("OPERATORS", "http://"+at["operators"])
+	ts.Setenv("ISSUER", issuer)
+	certificate, err := tls.LoadX509KeyPair(filepath.Join(data, "authorization.crt"), filepath.Join(data, "authorization.key"))
+	ts.Check(err)
+	bank := inFront(at["listen"], len(args) > 1 && args[1] == "careless")
+	go func() {
+		_ = http.Serve(tls.NewListener(front, &tls.Config{Certificates: []tls.Certificate{certificate}}), bank) // ends with the listener
+	}()
+}
+
+// inFront passes requests on to a daemon as a proxy does that adds nothing; a careless
+// one answers for the bank itself.
+func inFront(daemon string, careless bool) http.Handler {
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "https", Host: daemon})
+			r.Out.Host = r.In.Host
+			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
+		},
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, // of this test's own daemon
 	}
-	mux.Handle("/bank/accounts", bank)
-}
-
-// joinPages joins the endpoints and the pages as the daemon does, and returns the bank.
-func joinPages(ts *testscript.TestScript, mux *http.ServeMux, o authz.Options, accounts *ceremony.Accounts) http.Handler {
-	authority, err := authz.New(o)
-	ts.Check(err)
-	wire, err := fapi.New(fapi.Options{Authority: authority, Ceremony: "/login", Log: o.Log})
-	ts.Check(err)
-	pages, err := ceremony.New(ceremony.Options{
-		Authority: authority, Accounts: accounts, Store: o.Store, Secret: o.Secret, Finish: wire.Finish, Headers: fapi.Page, Origin: fapi.Origin, Path: "/login", Log: o.Log,
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if careless && strings.HasPrefix(r.URL.Path, "/bank/") {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"accounts":[{"name":"Everyday account"}],"status":"done"}`)) // the client went away
+			return
+		}
+		proxy.ServeHTTP(w, r)
 	})
-	ts.Check(err)
-	guard, err := resource.New(resource.Options{URL: o.Issuer, Audience: authority.Audience(), Find: authority.Introspect, Proofs: authority.Proofs(), Log: o.Log})
-	ts.Check(err)
-	mux.Handle("/", wire.Handler())
-	mux.Handle("/login", pages.Handler())
-	mux.Handle("/login/", pages.Handler())
-	return guard.Protect(resource.Needs{Scopes: []string{"accounts"}}, http.HandlerFunc(madeUpAccounts))
 }
 
-func madeUpAccounts(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write([]byte(`{"accounts":[{"name":"Everyday account"}]}`)) // the client went away
+// addresses waits until a daemon is ready and returns where its log says it listens.
+func addresses(ts *testscript.TestScript, path string) map[string]string {
+	at := map[string]string{}
+	for range 3000 {
+		text, err := os.ReadFile(path)
+		ts.Check(err)
+		if strings.Contains(string(text), "msg=ready") {
+			for _, m := range regexp.MustCompile(`(listen|score|operators)=(127\.0\.0\.1:\d+)`).FindAllStringSubmatch(string(text), -1) {
+				at[m[1]] = m[2]
+			}
+			return at
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	ts.Fatalf("the daemon does not become ready: %s", ts.ReadFile(path))
+	return nil
 }

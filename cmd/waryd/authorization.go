@@ -24,10 +24,14 @@ import (
 	"github.com/waryauth/wary/internal/store"
 	"github.com/waryauth/wary/internal/store/bolt"
 	"github.com/waryauth/wary/internal/store/redis"
+	"github.com/waryauth/wary/signals"
 )
 
 // keysEvery is how often signing keys are looked at: other nodes may have changed them.
 const keysEvery = 5 * time.Minute
+
+// learnEvery is how often what clients use of their grants is counted.
+const learnEvery = 5 * time.Second
 
 // loginPath is where the authorization endpoint sends people, behind the issuer.
 const loginPath = "/login"
@@ -36,18 +40,19 @@ const loginPath = "/login"
 type authorization struct {
 	authority   *authz.Authority
 	pages       *ceremony.Server
-	accounts    *ceremony.Accounts // in force
 	keys        *authz.Keys
 	store       store.Store
 	server      *http.Server
 	certificate atomic.Pointer[tls.Certificate]
-	addr        net.Addr // where it listens, port 0 resolved
+	claimNames  atomic.Pointer[[]string] // of the accounts in force
+	addr        net.Addr                 // where it listens, port 0 resolved
 }
 
 // authorizationParts are what its configuration names, read and checked.
 type authorizationParts struct {
 	clients     *authz.Clients
 	accounts    *ceremony.Accounts
+	bank        *ceremony.Bank // the bank's own login, or nil
 	clientCAs   *x509.CertPool
 	certificate *tls.Certificate // nil: one is made
 }
@@ -66,6 +71,12 @@ func (c *Config) validateAuthorization(fail func(format string, args ...any)) {
 	}
 	if a.Rotate < 2*time.Hour {
 		fail("authorization.rotate: %v is less than 2h, which a key is published before and after it signs", a.Rotate)
+	}
+	if a.Deadline < time.Millisecond || a.Deadline > 5*time.Second {
+		fail("authorization.deadline: %v is not in 1ms..5s", a.Deadline)
+	}
+	if a.StatusTTL < time.Second || a.StatusTTL > time.Minute || a.StatusTTL%time.Second != 0 {
+		fail("authorization.status_ttl: %v is not in 1s..60s, in whole seconds", a.StatusTTL)
 	}
 	if a.MaxConnections < 1 {
 		fail("authorization.max_connections: %d is less than 1", a.MaxConnections)
@@ -91,9 +102,10 @@ func readAuthorization(c *Config) (p authorizationParts, err error) {
 	if a.Listen == "" {
 		return p, nil
 	}
-	var wrong [4]error
+	var wrong [5]error
 	p.clients, wrong[0] = readClients(a.Clients)
 	p.accounts, wrong[3] = readAccounts(a.Accounts)
+	p.bank, wrong[4] = readLogin(&a.Login)
 	if a.Certificate != "" {
 		pair, err := tls.LoadX509KeyPair(a.Certificate, a.Key)
 		if err != nil {
@@ -199,7 +211,6 @@ func (d *daemon) startAuthorization(p *authorizationParts) (err error) {
 		}
 	}
 	a.certificate.Store(p.certificate)
-	a.accounts = p.accounts
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("authorization.listen: %w", err)
@@ -209,10 +220,19 @@ func (d *daemon) startAuthorization(p *authorizationParts) (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("authorization: %w", err), l.Close())
 	}
+	if err := a.settle(ctx); err != nil {
+		return errors.Join(fmt.Errorf("authorization.accounts: %w", err), l.Close())
+	}
 	a.serve(limit(l, c.MaxConnections), handler, a.browsersHost(c.MTLSURL), d.log, d.failed)
 	d.authorization = a
 	d.log.Info("authorization server", "listen", a.addr.String(), "issuer", a.authority.Issuer(), "clients", p.clients.Len())
 	return nil
+}
+
+// nameClaims has the metadata name the claims of the accounts in force.
+func (a *authorization) nameClaims(accounts *ceremony.Accounts) {
+	names := accounts.ClaimNames()
+	a.claimNames.Store(&names)
 }
 
 // routes joins the authority, its endpoints, the pages where people log in and the
@@ -224,11 +244,13 @@ func (a *authorization) routes(d *daemon, p *authorizationParts, secret [32]byte
 		_, port, _ := net.SplitHostPort(a.addr.String())
 		issuer = "https://localhost:" + port
 	}
+	a.nameClaims(p.accounts)
 	var err error
 	a.authority, err = authz.New(authz.Options{
-		Issuer: issuer, ACRs: ceremony.ACRs(), Clients: p.clients, Keys: a.keys, Store: a.store, Score: d.engine.Score,
+		Issuer: issuer, ACRs: c.Login.classes().Ordered(), Clients: p.clients, Keys: a.keys, Store: a.store, Score: d.engine.Score, Policy: d.engine.Policy, Tell: d.engine.Feedback, Deadline: c.Deadline,
+		Record: d.engine.Event, StatusTTL: c.StatusTTL,
 		Claims:     func(ctx context.Context, subject string) (map[string]any, error) { return a.pages.Claims(ctx, subject) },
-		ClaimNames: p.accounts.ClaimNames(), SharedReplay: shared, Secret: secret, Log: d.log,
+		ClaimNames: func() []string { return *a.claimNames.Load() }, SharedReplay: shared, Secret: secret, Log: d.log,
 	})
 	if err != nil {
 		return nil, err
@@ -252,7 +274,8 @@ func (a *authorization) routes(d *daemon, p *authorizationParts, secret [32]byte
 	login := base.Path + loginPath
 	a.pages, err = ceremony.New(ceremony.Options{
 		Authority: a.authority, Accounts: p.accounts, Store: a.store, Secret: secret, Finish: wire.Finish, Headers: fapi.Page, Origin: fapi.Origin,
-		Path: login, Proxies: d.proxies, Session: c.Session, Log: d.log,
+		Path: login, Proxies: d.proxies, Session: c.Session, Log: d.log, Classes: c.Login.classes(), Bank: p.bank, Collector: c.Login.Collector,
+		Recovery: c.Login.Recovery, Event: func(e *signals.Event) error { return d.engine.Event(e, time.Now()) },
 	})
 	if err != nil {
 		return nil, err
@@ -261,16 +284,25 @@ func (a *authorization) routes(d *daemon, p *authorizationParts, secret [32]byte
 	mux.Handle("/", wire.Handler())
 	mux.Handle(login, a.pages.Handler())
 	mux.Handle(login+"/", a.pages.Handler())
-	if c.Demo {
-		guard, err := resource.New(resource.Options{
-			URL: issuer, Audience: a.authority.Audience(), Find: a.authority.Introspect, Proofs: a.authority.Proofs(), Log: d.log,
-		})
-		if err != nil {
-			return nil, err
-		}
+	return mux, a.resources(mux, base.Path, wire, c.Demo, c.MTLSURL, d.log)
+}
+
+// resources puts what takes access tokens behind a verifier: userinfo, and the bank.
+func (a *authorization) resources(mux *http.ServeMux, path string, wire *fapi.Server, demo bool, mtls string, log *slog.Logger) error {
+	o := resource.Options{URL: a.authority.Issuer(), Audience: a.authority.Audience(), Find: a.authority.Introspect, Proofs: a.authority.Proofs(), Used: a.authority.Used, Log: log}
+	if mtls != "" {
+		o.Aliases = []string{mtls}
+	}
+	guard, err := resource.New(o)
+	if err != nil {
+		return err
+	}
+	openid := func(h http.Handler) http.Handler { return guard.Protect(resource.Needs{Scopes: []string{"openid"}}, h) }
+	mux.Handle(path+fapi.UserInfoPath, wire.UserInfo(openid, resource.Token))
+	if demo {
 		mux.Handle("/bank/", bank(guard, ceremony.PossessionACR))
 	}
-	return mux, nil
+	return nil
 }
 
 // browsersHost returns the host of the issuer where mutual TLS has another one.
@@ -321,6 +353,9 @@ func (d *daemon) stopAuthorization() error {
 	if err != nil {
 		err = errors.Join(err, a.server.Close())
 	}
+	a.authority.Report(drain)
+	a.authority.Learn(drain)
+	err = errors.Join(err, a.authority.KeepStatus(drain, true))
 	return errors.Join(err, a.store.Close())
 }
 
@@ -340,18 +375,29 @@ func (d *daemon) readAuthorizationAgain() error {
 		return err
 	}
 	a.authority.SetClients(p.clients)
+	a.nameClaims(p.accounts)
 	if p.certificate != nil {
 		a.certificate.Store(p.certificate)
 	}
-	changed := a.accounts.Changed(p.accounts)
-	a.accounts = p.accounts
-	var wrong []error
-	for _, subject := range changed {
-		if err := a.authority.Revoke(context.Background(), authz.Holder{Subject: subject}); err != nil {
-			wrong = append(wrong, fmt.Errorf("revoke what an account granted: %w", err))
-		}
+	return a.settle(context.Background())
+}
+
+// statusEvery is how often what was issued is told to the other nodes, for the status
+// lists that they publish.
+const statusEvery = 200 * time.Millisecond
+
+func (d *daemon) keepStatus(ctx context.Context) {
+	if err := d.authorization.authority.KeepStatus(ctx, false); err != nil && ctx.Err() == nil {
+		d.log.Error("status lists not kept; tried again soon", "why", err)
 	}
-	return errors.Join(wrong...)
+}
+
+// settle revokes what was granted by people whose account is gone, disabled or has
+// another password than the last time, be that before the daemon started.
+func (a *authorization) settle(ctx context.Context) error {
+	return a.pages.Settle(ctx, func(subject string) error {
+		return a.authority.Revoke(ctx, authz.Target{Holder: authz.Holder{Subject: subject}}, "server", "the account is gone, or its password was changed")
+	})
 }
 
 // renewSigningKeys rotates the signing keys when it is time, and learns what other

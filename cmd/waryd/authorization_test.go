@@ -19,6 +19,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/waryauth/wary/authz/ceremony"
+	"github.com/waryauth/wary/engine"
 )
 
 // thirdParty is a client of the authorization server that signs by hand.
@@ -178,6 +181,63 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
+// TestOutcomesAreTold: that what the engine allowed came to nothing is in its log a moment
+// later, by the daemon's own doing.
+func TestOutcomesAreTold(t *testing.T) {
+	dir := t.TempDir()
+	clients, policy := filepath.Join(dir, "clients.yaml"), filepath.Join(dir, "policy.yaml")
+	strict := strings.Replace(string(engine.DefaultPolicy().Text), "sender_constraint: {low: any, medium: dpop, high: dpop}", "sender_constraint: {low: mtls, medium: mtls, high: mtls}", 1)
+	write(t, policy, []byte(strict))
+	c := newThirdParty(t)
+	c.file(clients, "app")
+	r := boot(t, t.TempDir(), "-authorization.listen=127.0.0.1:0", "-authorization.clients="+clients, "-policy="+policy)
+	c.reach(r)
+	told := func() string {
+		_, text := get(t, r, "/metrics")
+		for line := range strings.Lines(text) {
+			if after, ok := strings.CutPrefix(line, `wary_authz_outcomes_total{value="failure"} `); ok {
+				return after
+			}
+		}
+		return ""
+	}
+	before := told()
+	if status, body := c.token("app"); status != 400 || body["error"] != "invalid_grant" {
+		t.Fatalf("%d %v: the policy wants tokens bound to certificates", status, body)
+	}
+	for end := time.Now().Add(30 * time.Second); told() == before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the engine was told nothing")
+		}
+	}
+}
+
+// TestMetadataFollowsAccounts: the claims that people have are named as they are now.
+func TestMetadataFollowsAccounts(t *testing.T) {
+	accounts := filepath.Join(t.TempDir(), "accounts.yaml")
+	row, _, err := ceremony.NewAccount("anna", "a long enough password", "", [32]byte{}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := func(c string) { write(t, accounts, []byte("accounts:\n"+row+"  claims: {"+c+"}\n")) }
+	claims("name: Anna")
+	r := boot(t, t.TempDir(), "-authorization.listen=127.0.0.1:0", "-authorization.accounts="+accounts)
+	c := newThirdParty(t)
+	c.reach(r)
+	f := func(want string) {
+		t.Helper()
+		_, body := c.do("GET", "/.well-known/openid-configuration", "", nil)
+		if got := fmt.Sprint(body["claims_supported"]); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	f("[acr amr auth_time sub name]")
+	claims("email: anna@example.com")
+	r.again <- syscall.SIGHUP
+	r.log.await(t, "read again", 1)
+	f("[acr amr auth_time sub email]")
+}
+
 func get(t *testing.T, r *running, path string) (int, string) {
 	t.Helper()
 	status, body, err := ask(r.client, "", "GET", "http://"+loopbackOf(r.operators)+path, "")
@@ -264,6 +324,8 @@ func TestAuthorizationRefused(t *testing.T) {
 	f("is no host:port", "-authorization.listen=9443")
 	f("certificate and key go together", "-authorization.listen=127.0.0.1:9443", "-authorization.key=k.pem")
 	f("authorization.rotate", "-authorization.listen=127.0.0.1:9443", "-authorization.rotate=1m")
+	f("authorization.deadline", "-authorization.listen=127.0.0.1:9443", "-authorization.deadline=0s")
+	f("authorization.deadline", "-authorization.listen=127.0.0.1:9443", "-authorization.deadline=6s")
 	f("authorization.session", "-authorization.listen=127.0.0.1:9443", "-authorization.session=-1s")
 	bad := filepath.Join(t.TempDir(), "clients.yaml")
 	write(t, bad, []byte("clients: [{client_id: a, secret: b}]"))

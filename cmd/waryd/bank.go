@@ -51,9 +51,9 @@ var bankTransactions = [...]transaction{
 	{ID: "t-7", Amount: "-640.00", Payee: "Winter Holidays", days: 160},
 }
 
-// bank serves accounts, balances and transactions at /bank. Older transactions want
-// an authentication of the strongest class, a few minutes old: the answer says so, and
-// the client sends the person to authenticate again (RFC 9470).
+// bank serves accounts, balances, transactions and payments at /bank. Older transactions
+// and payments want an authentication of the strongest class, a few minutes old: the
+// answer says so, and the client sends the person to authenticate again (RFC 9470).
 func bank(guard *resource.Verifier, strongest string) http.Handler {
 	mux := http.NewServeMux()
 	protect := func(pattern string, n resource.Needs, serve http.HandlerFunc) {
@@ -68,6 +68,8 @@ func bank(guard *resource.Verifier, strongest string) http.Handler {
 		}
 	})
 	protect("GET /bank/accounts/{id}/transactions", resource.Needs{Scopes: []string{"transactions"}}, transactions(recentDays))
+	paid := &payments{made: map[string]order{}, used: map[string]string{}}
+	protect("POST /bank/payments", resource.Needs{Scopes: []string{"payments"}, Detail: paymentType, ACRs: []string{strongest}, MaxAge: freshLogin}, paid.pay)
 	protect("GET /bank/accounts/{id}/transactions/all", resource.Needs{Scopes: []string{"transactions"}, ACRs: []string{strongest}, MaxAge: freshLogin},
 		transactions(1<<20))
 	return mux
@@ -101,7 +103,9 @@ func transactions(days int) http.HandlerFunc {
 	}
 }
 
-func reply(w http.ResponseWriter, body any) {
+func reply(w http.ResponseWriter, body any) { replyTo(w, http.StatusOK, body) }
+
+func replyTo(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		http.Error(w, `{"error":"server_error"}`, http.StatusInternalServerError)
@@ -109,5 +113,6 @@ func reply(w http.ResponseWriter, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(status)
 	_, _ = w.Write(text) // the client went away
 }

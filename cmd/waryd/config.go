@@ -44,17 +44,20 @@ type Config struct {
 		MTLSURL        string        `yaml:"mtls_url" default:"" doc:"Base URL of the same listener for mutual TLS, by another host name (mtls_endpoint_aliases): then browsers, at the issuer, are not asked for a certificate. Without it both are the issuer."`
 		ClientCA       string        `yaml:"client_ca" default:"" doc:"PEM file of the authorities of tls_client_auth clients. Without it none of those is let in."`
 		Clients        string        `yaml:"clients" default:"" doc:"File of clients, see docs/quickstart-oauth.md; 'wary client check' checks it. Read again on SIGHUP."`
-		Accounts       string        `yaml:"accounts" default:"" doc:"File of people who log in here, rows of 'wary account add'. Without it nobody can. Read again on SIGHUP; what was granted by people who are gone, or whose password changed, is revoked then."`
+		Accounts       string        `yaml:"accounts" default:"" doc:"File of people who log in here, rows of 'wary account add'. Without it nobody can. Read again on SIGHUP; what was granted by people who are gone, or whose password changed, is revoked then, or at the next start."`
 		Session        time.Duration `yaml:"session" default:"0s" doc:"How long a login stands for the next one in the same browser; 0: it does not."`
+		Login          LoginConfig   `yaml:"login"`
 		Store          string        `yaml:"store" default:"" doc:"Where codes, tokens and grants lie: a file, or redis://USER:PASSWORD@HOST:PORT (rediss for TLS) where several nodes share one. Without it DATA/authorization.db."`
 		Secret         string        `yaml:"secret" default:"" doc:"File of 64 hexadecimal digits that seal the signing keys, the same on every node. Without it DATA/authorization.secret, made at the first start."`
+		Deadline       time.Duration `yaml:"deadline" default:"50ms" doc:"How long the engine may take to answer a question of the authorization server, 1ms to 5s; afterwards the policy's section faults answers."`
+		StatusTTL      time.Duration `yaml:"status_ttl" default:"1s" doc:"How long a copy of a status list may be used, 1s to 60s: a resource server that looks there sees a revocation within half of it. See docs/resource.md."`
 		Rotate         time.Duration `yaml:"rotate" default:"720h" doc:"How long a signing key signs. SIGUSR1 rotates at once."`
 		MaxConnections int           `yaml:"max_connections" default:"4096" doc:"Connections open at once; further ones wait."`
 		Demo           bool          `yaml:"demo" default:"false" doc:"Serves a bank of made-up accounts at /bank behind bound tokens. Loopback only."`
 	} `yaml:"authorization"`
 
 	Operators struct {
-		Listen string `yaml:"listen" default:"127.0.0.1:8081" doc:"Address of /livez, /readyz, /version and /metrics. Loopback only."`
+		Listen string `yaml:"listen" default:"127.0.0.1:8081" doc:"Address of /livez, /readyz, /version, /metrics and /v1/revocations. Loopback only."`
 	} `yaml:"operators"`
 
 	Geo struct {
@@ -83,6 +86,26 @@ type Config struct {
 		Retain     time.Duration `yaml:"retain" default:"0s" doc:"Age after which files of the log are removed; 0 keeps them."`
 		RetainGiB  int           `yaml:"retain_gib" default:"0" doc:"Size above which the oldest files are removed; 0 keeps them."`
 	} `yaml:"journal"`
+
+	Kafka struct {
+		Brokers        string        `yaml:"brokers" default:"" doc:"Some of the brokers, HOST:PORT, separated by commas. Without them nothing is published or read: see docs/data.md."`
+		ClientID       string        `yaml:"client_id" default:"wary" doc:"Name by which brokers know this daemon in quotas and logs."`
+		Topics         string        `yaml:"topics" default:"wary" doc:"What the topics' names begin with, before the dot."`
+		Group          string        `yaml:"group" default:"" doc:"Group of consumers that reads feedback. Without it wary-node- and the node's number; nodes must not share one."`
+		Replicate      bool          `yaml:"replicate" default:"true" doc:"Tells the other scorers what was seen here, and learns what they saw: see docs/scaling.md."`
+		Compression    string        `yaml:"compression" default:"lz4" doc:"Of what is published: none, gzip, snappy, lz4 or zstd."`
+		Timeout        time.Duration `yaml:"timeout" default:"10s" doc:"Of a connection or request. No answer waits for it."`
+		HoldGiB        int           `yaml:"hold_gib" default:"16" doc:"Size of the log up to which facts that are not yet published are kept from retention; 0 is no bound. What goes all the same is counted in wary_journal_released_total."`
+		Percent        int           `yaml:"percent" default:"0" doc:"Most of all processors' time that publishing takes, in percent; what is above waits in the log. 0 is no bound: it keeps up with what is scored. See docs/scaling.md."`
+		TLS            bool          `yaml:"tls" default:"false" doc:"Speaks TLS to the brokers. Off loopback they need it, or kafka.trusted_network."`
+		CA             string        `yaml:"ca" default:"" doc:"PEM file of the authorities of brokers' certificates. Without it the system's."`
+		Certificate    string        `yaml:"certificate" default:"" doc:"PEM file of the daemon's certificate, where brokers ask for one."`
+		Key            string        `yaml:"key" default:"" doc:"PEM file of its private key."`
+		SASL           string        `yaml:"sasl" default:"" doc:"PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. Without it there is no login."`
+		User           string        `yaml:"user" default:"" doc:"User to log in as."`
+		PasswordFile   string        `yaml:"password_file" default:"" doc:"File whose first line is the password."`
+		TrustedNetwork bool          `yaml:"trusted_network" default:"false" doc:"States that the network may carry facts without TLS to brokers off loopback."`
+	} `yaml:"kafka"`
 
 	State struct {
 		MaxEntities   int           `yaml:"max_entities" default:"0" doc:"Bound of the entities in memory; 0 is the built-in bound."`
@@ -264,6 +287,7 @@ func (c *Config) validate() []error {
 	}
 	c.validateListeners(fail)
 	c.validateAuthorization(fail)
+	c.validateLogin(fail)
 	if c.Model != "" && c.Models.Dir != "" {
 		fail("model: one model, or models.dir, a folder of them: not both")
 	}
@@ -276,11 +300,15 @@ func (c *Config) validate() []error {
 	if c.Attempts.RetryEntries < 1024 {
 		fail("attempts.retry_entries: %d is less than 1024", c.Attempts.RetryEntries)
 	}
+	if c.Kafka.Percent < 0 || c.Kafka.Percent > 100 {
+		fail("kafka.percent: %d is not in 0..100", c.Kafka.Percent)
+	}
 	for _, n := range [...]struct {
 		path  string
 		value int64
 	}{
 		{"score.max_connections", int64(c.Score.MaxConnections)}, {"journal.retain_gib", int64(c.Journal.RetainGiB)},
+		{"kafka.hold_gib", int64(c.Kafka.HoldGiB)},
 		{"state.max_entities", int64(c.State.MaxEntities)}, {"journal.retain", int64(c.Journal.Retain)},
 		{"attempts.greatest_age", int64(c.Attempts.GreatestAge)},
 	} {

@@ -24,6 +24,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/engine/exchange"
 	"github.com/waryauth/wary/engine/scoreapi"
 	"github.com/waryauth/wary/internal/journal"
 	"github.com/waryauth/wary/models"
@@ -48,6 +49,7 @@ type daemon struct {
 	proxies       signals.Proxies
 	gauges        *metrics.Set   // of this engine; counters are the process's
 	authorization *authorization // nil: there is none
+	kafka         *kafka         // nil: there is none
 	api           *scoreapi.Server
 	listener      net.Listener // of api
 	tls           atomic.Pointer[tls.Config]
@@ -69,11 +71,12 @@ type parts struct {
 	typing        *typing.Table
 	typed         []byte // the file of typing
 	authorization authorizationParts
+	kafka         *exchange.Settings // nil where no broker is named
 }
 
 // read reads all parts and joins what is wrong with them.
 func read(c *Config) (p parts, err error) {
-	var wrong [8]error
+	var wrong [9]error
 	p.policy, wrong[0] = readPolicy(c.Policy)
 	p.models, wrong[1] = readModels(c)
 	p.keys, wrong[2] = readKeys(c.Score.Keys)
@@ -82,6 +85,7 @@ func read(c *Config) (p parts, err error) {
 	p.geo, wrong[5] = geoip.Open(geoip.Find(c.Geo.Dir))
 	p.typing, p.typed, wrong[6] = readTyping(c.Typing.Table)
 	p.authorization, wrong[7] = readAuthorization(c)
+	p.kafka, wrong[8] = readKafka(c)
 	return p, errors.Join(wrong[:]...)
 }
 
@@ -210,6 +214,9 @@ func check(c *Config, w io.Writer) error {
 	if len(p.geo.Describe()) == 0 {
 		fmt.Fprintf(w, "geo      no files in %s: decisions say degraded: geo\n", c.Geo.Dir)
 	}
+	if p.kafka != nil {
+		fmt.Fprintf(w, "kafka    %s, not asked\n", strings.Join(p.kafka.Brokers, " "))
+	}
 	if p.authorization.clients != nil {
 		fmt.Fprintf(w, "clients  %d in %s\n", p.authorization.clients.Len(), c.Authorization.Clients)
 	}
@@ -241,11 +248,17 @@ func start(c *Config, log *slog.Logger) (_ *daemon, err error) {
 	if err := d.openEngine(&p); err != nil {
 		return nil, err
 	}
+	if err := d.startKafka(p.kafka); err != nil {
+		return nil, errors.Join(err, d.engine.Close())
+	}
 	if err := d.startAuthorization(&p.authorization); err != nil {
+		d.stopKafka()
 		return nil, errors.Join(err, d.engine.Close())
 	}
 	if err := d.startAPI(&p); err != nil {
-		return nil, errors.Join(err, d.stopAuthorization(), d.engine.Close())
+		err = errors.Join(err, d.stopAuthorization())
+		d.stopKafka()
+		return nil, errors.Join(err, d.engine.Close())
 	}
 	d.ready.Store(true)
 	log.Info("ready", "score", d.score.String(), "operators", d.operators.String(), "model", d.engine.Model().Version(), "policy", p.policy.Version)
@@ -312,6 +325,9 @@ func (d *daemon) run(stop context.Context, again <-chan os.Signal) error {
 	working.Go(func() { every(background, d.c.State.SnapshotEvery, d.keep) })
 	if d.authorization != nil {
 		working.Go(func() { every(background, keysEvery, func() { d.renewSigningKeys(background) }) })
+		working.Go(func() { every(background, time.Second, func() { d.authorization.authority.Report(background) }) })
+		working.Go(func() { every(background, learnEvery, func() { d.authorization.authority.Learn(background) }) })
+		working.Go(func() { every(background, statusEvery, func() { d.keepStatus(background) }) })
 	}
 	err := d.serve(stop, again)
 	d.ready.Store(false)
@@ -323,6 +339,7 @@ func (d *daemon) run(stop context.Context, again <-chan os.Signal) error {
 	_ = d.listener.Close() // closed by now, unless the stop came before Serve began
 	working.Wait()
 	err = errors.Join(err, d.stopAuthorization())
+	d.stopKafka()
 	err = errors.Join(err, d.engine.Close())
 	err = errors.Join(err, d.ops.Close())
 	d.log.Info("stopped")

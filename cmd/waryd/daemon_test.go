@@ -80,7 +80,8 @@ type running struct {
 // without geo files.
 func configure(t *testing.T, data string, args ...string) *Config {
 	t.Helper()
-	all := append([]string{"-data", data, "-geo.dir", filepath.Join(data, "none"), "-score.listen=127.0.0.1:0", "-operators.listen=127.0.0.1:0"}, args...)
+	// on a busy machine the engine is not answered for, but waited for
+	all := append([]string{"-data", data, "-authorization.deadline=5s", "-geo.dir", filepath.Join(data, "none"), "-score.listen=127.0.0.1:0", "-operators.listen=127.0.0.1:0"}, args...)
 	c, _, err := load(all, noEnv, io.Discard)
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ func (d *daemon) startOperators() error {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", d.readyz)
 	mux.HandleFunc("GET /version", d.version)
+	mux.HandleFunc("POST /v1/revocations", d.revoke)
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		d.gauges.WritePrometheus(w)
 		metrics.WritePrometheus(w, true)
@@ -29,7 +30,7 @@ func (d *daemon) startOperators() error {
 		return fmt.Errorf("operators.listen: %w", err)
 	}
 	d.operators = l.Addr()
-	d.ops = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	d.ops = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	go func() {
 		if err := d.ops.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			d.failed <- err

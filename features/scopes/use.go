@@ -1,0 +1,79 @@
+package scopes
+
+import (
+	"math"
+	"time"
+)
+
+// Count is how many grants that are in use held an item, and in how many of them it was
+// used. Both fade with the half-life of the rules.
+type Count struct {
+	Granted float64 `json:"g"`
+	Used    float64 `json:"u"`
+	At      int64   `json:"t"` // seconds since 1970, of the numbers
+}
+
+// Counts are counts by item (see ItemOf).
+type Counts map[string]Count
+
+// Evidence is what is known of how a client uses what it is granted.
+type Evidence struct {
+	Person Counts   // by this client, of this person's grants
+	Client Counts   // by this client, of all grants
+	Peers  []Counts // by each other client
+}
+
+// Faded returns a count as of a later time: after a half-life both numbers are half.
+func (r *Rules) Faded(c Count, now time.Time) Count {
+	age := max(0, float64(now.Unix()-c.At))
+	by := math.Exp2(-age / r.halfLife.Seconds())
+	if !(c.Granted >= 0 && c.Granted < 1e15) || !(c.Used >= 0) { // what no count is says nothing
+		return Count{At: now.Unix()}
+	}
+	return Count{Granted: c.Granted * by, Used: min(c.Used, c.Granted) * by, At: max(c.At, now.Unix())}
+}
+
+// Plus returns a count with grants and uses added, as of now.
+func (r *Rules) Plus(c Count, granted, used float64, now time.Time) Count {
+	c = r.Faded(c, now)
+	c.Granted += granted
+	c.Used = min(c.Used+used, c.Granted)
+	return c
+}
+
+// Expect returns the expected share of grants in which an item is used, from 0 to 1.
+//
+// It is the mean of a Beta distribution, three times over: with a prior of mean p
+// that is worth m grants, u uses in g grants give
+//
+//	(m p + u) / (m + g)
+//
+// (Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.4). The prior of a person's
+// grants is the client's share, and the prior of the client's is that of its peers,
+// estimated from their counts, of which none weighs more than m grants: empirical
+// Bayes (Casella, An Introduction to Empirical Bayes Data Analysis, The American
+// Statistician 39, 1985). Before anybody has used anything the share is 1: what
+// nothing is known of is not withheld. m is the policy's strength.
+func (r *Rules) Expect(item string, e *Evidence, now time.Time) float64 {
+	granted, used := 0.0, 0.0
+	for _, peer := range e.Peers {
+		c := r.Faded(peer[item], now)
+		weight := 1.0
+		if c.Granted > r.strength {
+			weight = r.strength / c.Granted
+		}
+		granted += weight * c.Granted
+		used += weight * c.Used
+	}
+	share := r.shrunk(1, granted, used)
+	for _, counts := range [...]Counts{e.Client, e.Person} {
+		c := r.Faded(counts[item], now)
+		share = r.shrunk(share, c.Granted, c.Used)
+	}
+	return share
+}
+
+// shrunk returns the share of uses, drawn to a prior.
+func (r *Rules) shrunk(prior, granted, used float64) float64 {
+	return (r.strength*prior + used) / (r.strength + granted)
+}
