@@ -8,7 +8,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 export GO DEST FUZZTIME
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run tour kafka test test-kafka race bench figures peers train-python lint fuzz cover build
+.PHONY: help deps run tour kafka loop faults test test-kafka race bench figures peers train-python lint fuzz cover build
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,14 @@ test-kafka: kafka ## the tests of engine/exchange on that broker, which is ended
 
 test: lint deps ## lint, fetch what the fuller tests read, run all tests
 	$(GO) test ./...
+
+faults: kafka ## what is lost and counted twice under each fault of broker and disk, and by its control
+	@mkdir -p run; rm -f run/faults.txt
+	@WARY_FAULTS=$(CURDIR)/run/faults.txt WARY_KAFKA=127.0.0.1:$${KAFKA_PORT:-19092} $(GO) test -count 1 ./engine/exchange; code=$$?; \
+		scripts/kafka.sh stop; scripts/kafka.sh wipe; cat run/faults.txt; exit $$code
+
+loop: ## weeks of simulated attacks: a new family appears, labels come days later, the loop learns it (minutes)
+	@scripts/loop.sh
 
 race: ## all tests under the race detector
 	$(GO) test -race ./...

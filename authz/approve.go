@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/features/scopes"
 	"github.com/waryauth/wary/signals"
 )
 
@@ -168,7 +169,7 @@ func (a *Authority) judge(q *question, d *engine.Decision) (*verdict, error) {
 	}
 	if v.outcome == engine.Allow {
 		v.approval = &Approval{
-			stage: q.stage, client: q.client.ID, subject: q.subject, scopes: among(q.scopes, g.Scopes), life: time.Duration(g.TTLSeconds) * time.Second,
+			stage: q.stage, client: q.client.ID, subject: q.subject, scopes: scopes.Among(q.scopes, g.Scopes), life: time.Duration(g.TTLSeconds) * time.Second,
 			constraint: g.Constraint, level: d.Level, decision: v.decision,
 		}
 		a.narrow(v.approval, q, g)
@@ -218,7 +219,7 @@ func (a *Authority) attempt(at *signals.Attempt, q *question) {
 	for _, d := range q.details {
 		at.Intent.Details = append(at.Intent.Details, signals.Detail{Type: d.Type, Raw: string(d.Raw)})
 	}
-	at.Intent.Amount, at.Intent.Currency = amount(q.details)
+	at.Intent.Amount, at.Intent.Currency = scopes.Ordered(q.details)
 	if o := q.origin; o != nil {
 		at.Network, at.Headers, at.Device, at.Behaviour = o.Network, o.Headers, o.Device, o.Behaviour
 	}

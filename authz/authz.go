@@ -129,7 +129,8 @@ type Authority struct {
 	asking  chan struct{} // bounds questions to the engine that are under way
 
 	outcomes outcomes
-	uses     uses
+	uses     *store.Tally
+	habits   atomic.Pointer[[]clientHabits]
 	statuses *statuslist.Lists
 }
 
@@ -185,6 +186,7 @@ func New(o Options) (*Authority, error) {
 	a := &Authority{o: o, nobody: nobody, proofs: proofs, used: newMarks(&o, "assertion", MaxAssertionLife), began: o.Now(), asking: make(chan struct{}, maxAsking)}
 	a.outcomes.told = make(chan outcome, maxOutcomes)
 	a.statuses = statuslist.New(statuslist.Options{Store: o.Store, Life: o.Lives.Access, Now: o.Now})
+	a.uses = newUses(a)
 	a.scratch.New = func() any { return &engine.Assessment{} }
 	a.clients.Store(o.Clients)
 	return a, nil

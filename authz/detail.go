@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waryauth/wary/features/scopes"
 	"github.com/waryauth/wary/internal/jose"
 	"github.com/waryauth/wary/signals"
 )
@@ -19,10 +20,7 @@ const (
 
 // Detail is one authorization detail (RFC 9396): its type, and the JSON object
 // as the client sent it, compacted.
-type Detail struct {
-	Type string          `json:"type"`
-	Raw  json.RawMessage `json:"raw"`
-}
+type Detail = scopes.Detail
 
 // MarshalDetails returns the JSON array that answers authorization_details, or
 // nil where there are none.
@@ -110,26 +108,4 @@ func parseScopes(text string, allowed []string) ([]string, *Error) {
 		return nil, refuse(InvalidScope, "scope names too many")
 	}
 	return scopes, nil
-}
-
-// among returns what of asked stands in allowed, in asked's order.
-func among(asked, allowed []string) []string {
-	var out []string
-	for _, s := range asked {
-		if slices.Contains(allowed, s) {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// amongDetails returns the details of asked that stand, byte for byte, in allowed.
-func amongDetails(asked, allowed []Detail) []Detail {
-	var out []Detail
-	for _, d := range asked {
-		if slices.ContainsFunc(allowed, func(a Detail) bool { return a.Type == d.Type && bytes.Equal(a.Raw, d.Raw) }) {
-			out = append(out, d)
-		}
-	}
-	return out
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/features/scopes"
 	"github.com/waryauth/wary/internal/jose"
 	"github.com/waryauth/wary/internal/store"
 )
@@ -83,16 +84,16 @@ func (g *Grant) consent(answer Answer) {
 	}
 	for _, s := range g.Scopes {
 		if !slices.Contains(answer.Scopes, s) {
-			g.Removed = append(g.Removed, Removal{Scope: s, Code: declined, Because: "the person did not consent"})
+			g.Removed = append(g.Removed, Removal{Scope: s, Code: scopes.Declined, Because: "the person did not consent"})
 		}
 	}
-	g.Scopes = among(g.Scopes, answer.Scopes)
+	g.Scopes = scopes.Among(g.Scopes, answer.Scopes)
 	var kept []Detail
 	for i, d := range g.Details {
 		if slices.Contains(answer.Details, i) {
 			kept = append(kept, d)
 		} else {
-			g.Removed = append(g.Removed, Removal{Detail: d.Type, Code: declined, Because: "the person did not consent"})
+			g.Removed = append(g.Removed, Removal{Detail: d.Type, Code: scopes.Declined, Because: "the person did not consent"})
 		}
 	}
 	g.Details = kept

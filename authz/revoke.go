@@ -192,6 +192,16 @@ func (a *Authority) cutOff(ctx context.Context, h Holder, given time.Time) (bool
 	return false, nil
 }
 
+// LoginEnded reports whether a person's login session must not stand for a login any
+// more: the person or the session was revoked since, or nobody can say.
+func (a *Authority) LoginEnded(ctx context.Context, p *Person) bool {
+	cut, err := a.cutOff(ctx, Holder{Subject: p.Subject, Session: p.Session}, p.AuthTime)
+	if err != nil {
+		a.o.Log.Error("authority: look whether a login was revoked", "error", err)
+	}
+	return cut || err != nil
+}
+
 // grant returns a grant that is in force, or ErrGone.
 func (a *Authority) grant(ctx context.Context, id string) (*Grant, record, error) {
 	g := &Grant{}

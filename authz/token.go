@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waryauth/wary/engine"
+	"github.com/waryauth/wary/features/scopes"
 	"github.com/waryauth/wary/internal/jose"
 )
 
@@ -127,7 +128,7 @@ func (a *Authority) issue(ctx context.Context, p *Approval, g *Grant, c *Client,
 	}
 	now := a.now()
 	out := &Issued{
-		Life: min(p.life, a.o.Lives.Access), Binding: held.of(c.Constraint), Scopes: among(p.scopes, g.Scopes), Details: amongDetails(p.details, g.Details),
+		Life: min(p.life, a.o.Lives.Access), Binding: held.of(c.Constraint), Scopes: scopes.Among(p.scopes, g.Scopes), Details: scopes.AmongDetails(p.details, g.Details),
 		Decision: p.decision,
 	}
 	if len(out.Scopes) == 0 && len(out.Details) == 0 {

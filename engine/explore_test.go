@@ -105,7 +105,7 @@ func TestExplore(t *testing.T) {
 		}
 	}
 	x := doubtful(lucky, testStart) // a stranger asks to consent
-	x.inputs.action, x.inputs.history = signals.Consent, History{}
+	x.inputs.action, x.inputs.history = signals.ConsentGrant, History{}
 	if decide(x, p) == Allow {
 		t.Error("a stranger is let in")
 	}

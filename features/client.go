@@ -89,6 +89,7 @@ func peerDistance(s partyAt, peers *Peers) float32 {
 // known to belong together.
 func clientPlaces(v *Vector, x *input) {
 	s := &x.p.Client
+	v[TPPBackendAgeDays] = x.daysSince(millis(s.backendFirst.newest()))
 	if x.t.Redirect != 0 {
 		known := s.redirects.has(x.t.Redirect)
 		v[TPPRedirectURINew] = one(!known)

@@ -28,6 +28,7 @@ func Describe(t *Trace, a *signals.Attempt, o *signals.Observation, h Hasher) {
 	describeAddress(t, o, h)
 	describePlace(t, a, o, h)
 	describeDevice(t, a, o, h)
+	describeProof(t, a)
 	describeIntent(t, a, h)
 	t.UserClient = h.Pair(t.User, t.Client)
 	t.UserAddress = h.Pair(t.User, t.Address)
@@ -102,6 +103,24 @@ func describeDevice(t *Trace, a *signals.Attempt, o *signals.Observation, h Hash
 	}
 	t.Screen = h.measures(KindScreen, "", d.Screen.Width, d.Screen.Height, d.Screen.Depth, d.Screen.PixelRatio)
 	t.Hardware = h.measures(KindHardware, d.GPU, d.Cores, d.MemoryGiB, signals.Opt[float64]{}, signals.Opt[float64]{})
+}
+
+// describeProof notes what was proven, of what was told of it.
+func describeProof(t *Trace, a *signals.Attempt) {
+	t.Flags |= told(a.Device.KeyBound, KeyTold, Keyed)
+	strength := float32(-1)
+	if len(a.Session.AMR) > 0 {
+		strength = amrStrength(a.Session.AMR)
+	}
+	if m := a.Authentication.Method; m != 0 && int(m) < len(methodStrength) && m != signals.OtherMethod {
+		strength = max(strength, methodStrength[m])
+	}
+	if strength >= 0 {
+		t.Flags |= ProofTold
+	}
+	if strength > methodStrength[signals.Password] {
+		t.Flags |= Proven
+	}
 }
 
 // longest is how much of a text enters a key that has more parts.

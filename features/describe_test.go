@@ -47,7 +47,7 @@ func TestDescribe(t *testing.T) {
 	h := hasher
 	if tr.Time != now.UnixMilli() || tr.User != h.Key(KindUser, "anna") || tr.Typed != tr.User || tr.Client != h.Key(KindClient, "tpp-1") ||
 		tr.ASN != h.Number(KindASN, 64500) || tr.Device != h.Key(KindDevice, "laptop") || tr.UserClient != h.Pair(tr.User, tr.Client) ||
-		tr.UserAddress != h.Pair(tr.User, tr.Address) || tr.CountryCode != (signals.Country{'D', 'E'}) || tr.Flags != Located ||
+		tr.UserAddress != h.Pair(tr.User, tr.Address) || tr.CountryCode != (signals.Country{'D', 'E'}) || tr.Flags != Located|ProofTold ||
 		tr.LocalMin != 60 || tr.OffsetMin != NoOffset || tr.AmountMinor != -1 || tr.Payee != 0 || tr.Screen != 0 || tr.Hardware != 0 || tr.Declared != 0 {
 		t.Errorf("trace %+v", tr)
 	}

@@ -32,6 +32,8 @@ func deviceHistory(v *Vector, x *input) {
 	v[DevTimezoneOffsetNew] = strange(u.of(ofOffset), offsetKey(t.OffsetMin))
 	v[DevScreenNew] = strange(u.of(ofScreen), short(t.Screen))
 	v[DevHardwareNew] = strange(u.of(ofHardware), short(t.Hardware))
+	v[DevIDOnceShareUser] = once(u.of(ofDevice), n)
+	v[DevKeyLost] = u.keyed.lacking(t.Flags, KeyTold, Keyed)
 	v[DevFingerprintNew] = strange(u.of(ofPrint), short(t.Fingerprint))
 
 	judged, known := float32(0), float32(0)

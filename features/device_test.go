@@ -83,12 +83,25 @@ func deviceExamples() []example {
 			a.Device.TouchPoints = signals.Some(5.0)
 			a.Device.KeyBound, a.Device.Attested = signals.Some(false), signals.Some(false)
 		}), map[int]float64{DevTouchVsTypeMismatch: 0, DevKeyBound: 0, DevAttested: 0}},
+		// Three successes on the laptop, two of which proved its key.
+		{"a key that was", keyed(atHome().edit(bound(true)).succeeded(3*day).succeeded(2*day), false), map[int]float64{DevKeyLost: 0.5, DevIDOnceShareUser: 0}},
+		{"a key that is", keyed(atHome().edit(bound(true)).succeeded(3*day).succeeded(2*day), true), map[int]float64{DevKeyLost: 0}},
+		{"a key that never was", atHome().edit(bound(false)).succeeded(day), map[int]float64{DevKeyLost: 0, DevIDOnceShareUser: 1}},
+		{"a key that nobody spoke of", atHome().succeeded(day).edit(bound(false)), map[int]float64{DevKeyLost: none}},
+		{"a server without a key", keyed(atHome().edit(bound(true)).succeeded(3*day), false).edit(unattended), map[int]float64{DevKeyLost: none, DevIDOnceShareUser: none}},
 		{"a crowd on a fingerprint", crowd(), map[int]float64{
 			DevFingerprintUsers1h: usersOf(0)[1], DevFingerprintUsers30d: usersOf(0)[3],
 		}},
 		{"a crowd on one device", crowdOn("laptop"), usersOf(DevUsers1m)},
 	}
 }
+
+func bound(to bool) edit {
+	return func(a *signals.Attempt, _ *signals.Observation) { a.Device.KeyBound = signals.Some(to) }
+}
+
+// keyed lets a success without a key follow, and then the attempt have one or not.
+func keyed(s *scene, has bool) *scene { return s.edit(bound(false)).succeeded(day).edit(bound(has)) }
 
 // crowdOn is a crowd that shares a device.
 func crowdOn(id string) *scene {

@@ -88,6 +88,21 @@ func usual(slots []slot, key uint32, n uint32) float32 {
 	return float32(s.count) / float32(n)
 }
 
+// once returns the share of n successes that did not come with a remembered value
+// which came more than once; NaN where no value ever came.
+func once(slots []slot, n uint32) float32 {
+	if len(slots) == 0 || n == 0 {
+		return nan()
+	}
+	again := uint32(0)
+	for i := range slots {
+		if slots[i].count > 1 {
+			again += uint32(slots[i].count)
+		}
+	}
+	return 1 - min(float32(again)/float32(n), 1)
+}
+
 // share returns part/whole; NaN where the whole is nothing.
 func share(part, whole float32) float32 {
 	if whole <= 0 {

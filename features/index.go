@@ -78,6 +78,9 @@ const (
 	NetHTTP2FPRare
 	NetHeaderOrderAnomaly
 	NetHeadRequest
+	NetIPOnceShareUser
+	NetSubnetOnceShareUser
+	NetASNOnceShareUser
 
 	// Device, written by device.go.
 	DevIDMissing
@@ -136,6 +139,8 @@ const (
 	DevUAVulnerable
 	DevCPUArchMismatch
 	DevReplayedTelemetry
+	DevIDOnceShareUser
+	DevKeyLost
 
 	// Velocity, written by velocity.go.
 	VelUserAttempts1m
@@ -304,6 +309,7 @@ const (
 	TokLifetimeUnusual
 	TokIntrospectMissRate
 	TokAITMSuspect
+	TokProofWeaker
 
 	// Intent, written by intent.go.
 	ConAction
@@ -340,6 +346,7 @@ const (
 	PayOBPurposeCode
 	PayOBDeliveryVsIPCountry
 	PayKnownFraudScenario
+	PayPayeeOnceShareUser
 
 	// Client, written by client.go.
 	TPPClientAgeDays
@@ -381,6 +388,7 @@ const (
 	TPPRedirectURIDomainAgeDays
 	TPPCertThumbprintNew
 	TPPRequestObjectAgeS
+	TPPBackendAgeDays
 
 	// Width is the number of features.
 	Width int = iota

@@ -69,6 +69,7 @@ func intentPayment(v *Vector, x *input) {
 		}
 	}
 	if x.subject {
+		v[PayPayeeOnceShareUser] = once(u.of(ofPayee), u.amount.n)
 		v[PayPayeesPerUser24h] = u.lookAt(&x.now).payeesDay()
 		if x.t.Payee != 0 {
 			v[PayPayeeNew] = one(seen(u.of(ofPayee), short(x.t.Payee)) == nil)

@@ -46,7 +46,7 @@ func intentExamples() []example {
 		{"asks for nothing", atHome(), map[int]float64{
 			ConAction: 1, ConScopeCount: 0, ConScopeNewForUser: none, ConScopeNewForClient: none, ConScopeDeltaVsLast: none, ConDetailsCount: 0, ConRARTypeNew: none,
 			ConConsentDurationDays: none, ConHistoryDepthDays: none, ConAccountsCount: none, ConConsentReadMS: none, ConFirstConsentToTPP: 1, ConReconsentGapDays: none,
-			ConUsersGrantingBurst: 0, PayAmount: none, PayAmountVsMean: none, PayAmountZUser: none, PayPayeeNew: none, PayPayeesPerUser24h: 0, PayPayeeCountryMismatch: none,
+			ConUsersGrantingBurst: 0, PayAmount: none, PayAmountVsMean: none, PayAmountZUser: none, PayPayeeNew: none, PayPayeesPerUser24h: 0, PayPayeeCountryMismatch: none, PayPayeeOnceShareUser: none,
 		}},
 		// Anna granted a and b to this client yesterday and c to another; Bob granted
 		// d to this one. Now a, c, d and e.
@@ -68,10 +68,10 @@ func intentExamples() []example {
 		{"a large payment to a stranger abroad", atHome().succeeded(3*day, pays(10, "shop", "DE")).succeeded(2*day, pays(20, "shop", "DE")).succeeded(time.Hour, pays(40, "pub", "DE")).
 			edit(pays(160, "stranger", "LT")), map[int]float64{
 			ConAction: 6, PayAmount: 160, PayAmountVsMean: 3 * math.Ln2, PayAmountZUser: 3 / math.Sqrt(2.0/3), PayPayeeNew: 1, PayPayeesPerUser24h: linear(32, 1),
-			PayPayeeCountryMismatch: 1,
+			PayPayeeCountryMismatch: 1, PayPayeeOnceShareUser: 1.0 / 3,
 		}},
 		{"the usual payment", atHome().succeeded(3*day, pays(10, "shop", "DE")).succeeded(2*day, pays(10, "shop", "DE")).edit(pays(10, "shop", "DE")), map[int]float64{
-			PayAmountVsMean: 0, PayAmountZUser: none, PayPayeeNew: 0, PayPayeeCountryMismatch: 0, PayPayeesPerUser24h: 0,
+			PayAmountVsMean: 0, PayAmountZUser: none, PayPayeeNew: 0, PayPayeeCountryMismatch: 0, PayPayeesPerUser24h: 0, PayPayeeOnceShareUser: 0,
 		}},
 		// The deviation of equal amounts is taken to be 0.25.
 		{"a little more than ever", atHome().succeeded(3*day, pays(10, "shop", "")).succeeded(2*day, pays(10, "shop", "")).succeeded(day, pays(10, "shop", "")).

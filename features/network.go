@@ -26,6 +26,9 @@ func networkHistory(v *Vector, x *input) {
 	v[NetIPShareUser] = usual(u.of(ofAddress), address, u.Successes)
 	v[NetASNShareUser] = usual(u.of(ofASN), asn, u.Successes)
 	v[NetKindShareUser] = share(float32(u.kinds[kindOf(t.Flags)]), float32(u.Successes))
+	v[NetIPOnceShareUser] = once(u.of(ofAddress), u.Successes)
+	v[NetSubnetOnceShareUser] = once(u.of(ofSubnet), u.Successes)
+	v[NetASNOnceShareUser] = once(u.of(ofASN), u.Successes)
 	v[NetTLSJA4NewForUser] = strange(u.of(ofTLS), short(t.TLS))
 }
 

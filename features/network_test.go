@@ -61,7 +61,10 @@ func networkExamples() []example {
 		{"mostly here", atHome().succeeded(3*day).succeeded(2*day).succeeded(day, ja4("t1")).succeeded(12*time.Hour, address("203.0.113.8"), other).edit(ja4("t2")), map[int]float64{
 			NetIPNewForUser: 0, NetSubnet24NewForUser: 0, NetASNNewForUser: 0, NetIPShareUser: 0.75, NetASNShareUser: 0.75, NetIPShareGlobal: 0.75,
 			NetASNShareGlobal: 0.75, NetKindShareUser: 1, NetIPAgeDays: 3, NetTLSJA4NewForUser: 1,
+			NetIPOnceShareUser: 0.25, NetSubnetOnceShareUser: 0, NetASNOnceShareUser: 0.25,
 		}},
+		// Twelve addresses in turn and the first again: the eight that are remembered came once.
+		{"never twice at one address", wanderer(), map[int]float64{NetIPOnceShareUser: 1, NetSubnetOnceShareUser: 1, NetASNOnceShareUser: 0}},
 		{"from a VPN in a new network", atHome().succeeded(day, ja4("t1")).edit(address("198.51.100.9")).edit(other).edit(ja4("t1")).edit(func(_ *signals.Attempt, o *signals.Observation) {
 			o.Network.VPN, o.Network.Hosting = true, true
 			o.Address.Hops, o.Address.Spoofed = 3, true
@@ -79,7 +82,7 @@ func networkExamples() []example {
 			*o = signals.Observation{}
 			a.Network.RTTMS = signals.Some(1.0)
 		}), map[int]float64{
-			NetIsTor: none, NetIsHosting: none, NetIsMobileCarrier: none, NetIsPrivateRange: none, NetIPAgeDays: none, NetUsersPerIP1h: none,
+			NetIsTor: none, NetIsHosting: none, NetIsMobileCarrier: none, NetIsPrivateRange: none, NetIPAgeDays: none, NetUsersPerIP1h: none, NetIPOnceShareUser: none,
 			NetUsersPerASN1h: none, NetUsersPerSubnet1h: none, NetIPInternalFailRate: none, NetRTTMS: 1, GeoLocationMissing: 1,
 		}},
 		{"from a satellite", atHome().edit(func(_ *signals.Attempt, o *signals.Observation) { o.Network.Connection = signals.Satellite }), map[int]float64{NetIsSatellite: 1}},
@@ -90,6 +93,15 @@ func networkExamples() []example {
 			NetIPInternalFailRate: 2 / (3 + leftDay + 4), NetIPAgeDays: 10,
 		})},
 	}
+}
+
+// wanderer succeeded at a dozen addresses, each in a network of its own.
+func wanderer() *scene {
+	s := atHome()
+	for i := range 12 {
+		s.succeeded(time.Duration(12-i)*day, address("203.0."+strconv.Itoa(i)+".7"))
+	}
+	return s.edit(address("203.0.0.7"))
 }
 
 func ja4(s string) edit {

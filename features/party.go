@@ -82,6 +82,15 @@ func (f *firsts) of(k Key) uint32 {
 	return max(*a, *b)
 }
 
+// newest returns when the newest of the keys was first seen, about, 0 where there is
+// none.
+func (f *firsts) newest() (at uint32) {
+	for _, first := range f {
+		at = max(at, first)
+	}
+	return at
+}
+
 // Attempt counts an attempt that was decided, and its failure if it failed. The
 // members are those behind the record, as for [Shared.Attempt].
 func (c *Party) Attempt(t *Trace, m *Moment, tie Tie, members *Members) {

@@ -37,7 +37,7 @@ func partyExamples() []example {
 	month := 10 * leftMonth // ten days ago lies in the 30 days before
 	return []example{
 		{"a new client", atHome().edit(both(scopes("a"), redirect("https://a"))), map[int]float64{
-			TPPRedirectURIAgeDays: 0, TPPScopeAgeDays: 0, TPPASNAgeDays: none, TPPReconsents1h: 0, TPPReconsents24h: 0, TPPReconsentsRise: 0, TPPWidened24h: 0,
+			TPPRedirectURIAgeDays: 0, TPPScopeAgeDays: 0, TPPASNAgeDays: none, TPPBackendAgeDays: none, TPPReconsents1h: 0, TPPReconsents24h: 0, TPPReconsentsRise: 0, TPPWidened24h: 0,
 			TPPWidenedShare24h: 0, TPPConsents1hZ: 0, TPPAttemptsRise: 0, TPPFailRateRise: none, TPPPeerGroupDistance: none,
 		}},
 		{"no client's business", atHome().edit(func(a *signals.Attempt, _ *signals.Observation) { a.Client = signals.Client{} }), map[int]float64{
@@ -48,8 +48,10 @@ func partyExamples() []example {
 		{"a redirect URI and a scope never seen", atHome().succeeded(9*day, redirect("https://a"), scopes("a")).edit(both(redirect("https://x"), scopes("a", "c"))), map[int]float64{
 			TPPRedirectURIAgeDays: 0, TPPScopeAgeDays: 0,
 		}},
-		{"a server three days in its network", atHome().edit(unattended).succeeded(3 * day), map[int]float64{TPPASNAgeDays: 3}},
-		{"a server in a new network", atHome().edit(unattended).succeeded(3 * day).edit(asn(9)), map[int]float64{TPPASNAgeDays: 0}},
+		{"a server three days in its network", atHome().edit(unattended).succeeded(3 * day), map[int]float64{TPPASNAgeDays: 3, TPPBackendAgeDays: 3}},
+		{"a server in a new network", atHome().edit(unattended).succeeded(3 * day).edit(asn(9)), map[int]float64{TPPASNAgeDays: 0, TPPBackendAgeDays: 3}},
+		{"a person, a day after the client's server called from a second network", atHome().edit(unattended).succeeded(3*day).succeeded(day, asn(9)).succeeded(time.Hour).
+			edit(func(a *signals.Attempt, _ *signals.Observation) { a.UserPresent = signals.Some(true) }), map[int]float64{TPPASNAgeDays: none, TPPBackendAgeDays: 1}},
 		// Of 16 attempts in the month, which began two and a half days ago, 6 are today.
 		{"a client that was taken over", hijacked(), map[int]float64{
 			TPPReconsents1h: 6, TPPReconsents24h: 6, TPPReconsentsRise: math.Log(7 / (6.0/30 + 1)), TPPWidened24h: 4, TPPWidenedShare24h: 4.0 / (6 + 4),

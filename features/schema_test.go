@@ -120,6 +120,35 @@ func TestConstantsHaveRows(t *testing.T) {
 	}
 }
 
+// inflated are the beginnings of names of what an attack on others can raise: counts and
+// rates of an address, a network, a device, a client or of everybody.
+var inflated = []string{
+	"vel.ip_attempts", "vel.ip_failures", "vel.subnet_", "vel.asn_", "vel.device_", "vel.client_", "vel.global_", "vel.ip_unknown",
+	"net.users_per_", "net.devices_per_", "net.ip_internal_fail_rate", "dev.users_", "dev.fingerprint_users",
+	"tpp.distinct_users", "tpp.new_user_ratio", "tpp.fail_rate", "tpp.reconsents", "tpp.attempts_rise", "tpp.consents_1h", "tpp.peer_group", "con.users_granting",
+	"pay.users_per_payee",
+}
+
+// TestAnAttackNeverCalms: what guesses at other accounts raise never lowers the risk of an
+// attempt among them. Whatever a model is trained on, it is told so.
+func TestAnAttackNeverCalms(t *testing.T) {
+	for _, prefix := range inflated {
+		n := 0
+		for _, f := range Schema {
+			if !strings.HasPrefix(f.Name, prefix) {
+				continue
+			}
+			n++
+			if f.Risk != Rises {
+				t.Errorf("%s may move the risk %s: guesses that raise it would make a takeover look safer", f.Name, f.Risk)
+			}
+		}
+		if n == 0 {
+			t.Errorf("no feature is named %s...", prefix)
+		}
+	}
+}
+
 func namesOf(t *testing.T, file string, pick func(ast.Node) []string) (names []string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)

@@ -42,6 +42,9 @@ func sessionCredential(v *Vector, x *input) {
 	}
 	v[TokRecentFailures] = number(c.RecentFailures)
 	v[TokCredentialAgeDays] = number(c.CredentialAgeDays)
+	if x.history {
+		v[TokProofWeaker] = x.p.User.proven.lacking(x.t.Flags, ProofTold, Proven)
+	}
 	v[TokRecoveryInProgress] = answer(c.RecoveryInProgress)
 }
 

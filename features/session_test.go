@@ -58,6 +58,13 @@ func sessionExamples() []example {
 			a.Session.AuthTime, a.Session.Created, a.Session.AMR = now.Add(time.Minute), now, []string{"otp"}
 			a.Authentication.Method, a.Token.Binding = signals.SMS, signals.Unbound
 		}), map[int]float64{TokAuthAgeS: 0, TokSessionAgeS: 0, TokAMRStrength: 2, TokMethodStrength: 2, TokBindingMissing: 1}},
+		// Two successes with a passkey and one with a password, and now a password.
+		{"a password where a passkey is usual", atHome().succeeded(3*day, method(signals.Passkey)).succeeded(2*day, method(signals.Passkey)).succeeded(day), map[int]float64{TokProofWeaker: 0.5}},
+		{"a code with the password, as told by amr", atHome().succeeded(3*day, method(signals.Passkey)).edit(func(a *signals.Attempt, _ *signals.Observation) {
+			a.Session.AMR = []string{"pwd", "otp"}
+		}), map[int]float64{TokProofWeaker: 0}},
+		{"a password as always", atHome().succeeded(day), map[int]float64{TokProofWeaker: 0}},
+		{"a method that nobody told", atHome().succeeded(day, method(signals.Passkey)).edit(method(0)), map[int]float64{TokProofWeaker: none}},
 		{"another proof key", atHome().succeeded(day, proof("k1")).edit(proof("k2")), map[int]float64{TokDPoPJKTNew: 1}},
 		{"the same proof key", atHome().succeeded(day, proof("k1")).edit(proof("k1")), map[int]float64{TokDPoPJKTNew: 0}},
 		{"a refresh where the last was", atHome().edit(action(signals.Refresh)).succeeded(time.Hour), map[int]float64{
@@ -70,6 +77,10 @@ func sessionExamples() []example {
 			TokRefreshASNChange: none, TokRefreshCountryChange: none, TokRefreshDeviceChange: none,
 		}},
 	}
+}
+
+func method(is signals.Method) edit {
+	return func(a *signals.Attempt, _ *signals.Observation) { a.Authentication.Method = is }
 }
 
 func TestAMRStrength(t *testing.T) {

@@ -167,6 +167,11 @@ const (
 	Filled // by the browser or a password manager
 	PasteTold
 	Pasted
+	// Whether the device proved a key, and the person more than a password.
+	KeyTold
+	Keyed
+	ProofTold
+	Proven
 )
 
 // Outcome is what the engine decided, as far as state cares.

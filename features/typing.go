@@ -92,6 +92,19 @@ func (h habit) against(f, set, yes TraceFlags) float32 {
 	return (float32(other) + 0.5) / (float32(h.told) + 1)
 }
 
+// lacking returns the share of the successes that answered yes where the attempt does
+// not, as if there had been one more that did not, and 0 where it does; NaN where the
+// attempt does not answer or nothing is known.
+func (h habit) lacking(f, set, yes TraceFlags) float32 {
+	switch {
+	case f&set == 0 || h.told == 0:
+		return nan()
+	case f&yes != 0:
+		return 0
+	}
+	return float32(h.yes) / (float32(h.told) + 1)
+}
+
 // slowestPace is the logarithm of a second: longer latencies are pauses, and not in
 // the median.
 const slowestPace = 6.9078

@@ -39,6 +39,7 @@ type User struct {
 	country                      signals.Country // of the last success whose address shows it, see place
 	kinds                        [kinds]uint16
 	filled, pasted               habit // credentials
+	keyed, proven                habit // a key of the device; more than a password
 	checks                       uint8 // how many of results mean something, at most 16
 	hours                        [24]uint8
 	weekdays                     [7]uint8
@@ -257,6 +258,8 @@ func (u *User) Succeed(t *Trace, m *Moment) {
 	u.learnRhythm(t, m.day())
 	u.filled.learn(t.Flags, FillTold, Filled)
 	u.pasted.learn(t.Flags, PasteTold, Pasted)
+	u.keyed.learn(t.Flags, KeyTold, Keyed)
+	u.proven.learn(t.Flags, ProofTold, Proven)
 }
 
 func (u *User) learnTime(t *Trace, m *Moment) {

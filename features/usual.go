@@ -193,4 +193,7 @@ func usualIntent(dst, v *Vector, u *User) {
 	tell(u.amount.n > 0, PayAmount, float32(math.Exp(float64(u.amount.mean)))/100)
 	tell(u.amount.n > 0, PayAmountVsMean, 0)
 	tell(u.amount.n > 0, PayAmountZUser, 0)
+	tell(true, DevKeyLost, 0)
+	tell(true, TokProofWeaker, 0)
+	dst[PayPayeeOnceShareUser] = v[PayPayeeOnceShareUser]
 }

@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 dest=${DEST:-data}
-all=(geo lightgbm redis chromium kafka duckdb)
+all=(geo lightgbm redis chromium kafka duckdb axe)
 
 without() {
 	case $1 in
@@ -14,6 +14,7 @@ without() {
 	lightgbm) echo "no model can be trained; scoring does not need it" ;;
 	kafka) echo "there is no broker to try: make kafka and make test-kafka need it" ;;
 	duckdb) echo "the test that reads what wary export writes by SQL is skipped" ;;
+	axe) echo "the login pages are not looked at by axe-core" ;;
 	redis) echo "the figure state_vs_redis_script has no value, and bench/redis skips its tests" ;;
 	chromium) echo "signals/collector skips the tests that need a browser" ;;
 	esac

@@ -197,6 +197,7 @@ func TestHeadersThatAreNotBelieved(t *testing.T) {
 		f(what, with(change))
 	}
 	other := p.browser().come(nil)
+	good = p.sign(IdentityType, p.claims())
 	b.through(good).shows("Allow access?")
 	p.attempts()
 	if other.through(good); other.status != http.StatusForbidden || len(p.attempts()) != 0 {
@@ -273,15 +274,16 @@ type idp struct {
 	w      *world
 	secret string
 
-	mu     sync.Mutex
-	signer *jose.Signer
-	codes  map[string]url.Values // the authorization requests they are for
-	claims func(request url.Values, claims map[string]any)
-	jwks   int // times asked for
+	mu        sync.Mutex
+	signer    *jose.Signer
+	published *jose.Signer
+	codes     map[string]url.Values // the authorization requests they are for
+	claims    func(request url.Values, claims map[string]any)
 }
 
 func newIDP(t testing.TB, secret string) *idp {
 	p := &idp{t: t, secret: secret, signer: signerOf(t, "k1"), codes: map[string]url.Values{}}
+	p.published = p.signer
 	mux := http.NewServeMux()
 	answer := func(w http.ResponseWriter, v any) {
 		w.Header().Set("Content-Type", "application/json")
@@ -293,8 +295,7 @@ func newIDP(t testing.TB, secret string) *idp {
 	mux.HandleFunc("GET /jwks", func(w http.ResponseWriter, _ *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.jwks++
-		answer(w, setOf(t, p.signer))
+		answer(w, setOf(t, p.published))
 	})
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
@@ -431,7 +432,7 @@ func TestAnswersOfAProviderThatAreNotBelieved(t *testing.T) {
 	f("nobody", func(c map[string]any) { delete(c, "sub") })
 	f("no time of login", func(c map[string]any) { delete(c, "auth_time") })
 	kept := p.signer
-	p.signer = signerOf(t, "k1") // nobody published it: the provider's keys were just looked at
+	p.signer = signerOf(t, "k1") // which it does not publish
 	f("another key", func(map[string]any) {})
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -448,6 +449,7 @@ func TestAnswersOfAProviderThatAreNotBelieved(t *testing.T) {
 
 	// New keys are found, once it is time to look again.
 	p.signer = signerOf(t, "k2")
+	p.published = p.signer
 	w.sleep(providerPause)
 	b = come()
 	b.get(p.consents(b)).shows("Allow access?")

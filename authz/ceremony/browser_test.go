@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a browser may take for anything before it counts as hung.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // TestABrowserWithoutScripts walks the pages with the keyboard where it can, loads one
 // again, goes back, and arrives at the client. What the server's own headers would

@@ -101,17 +101,17 @@ func (s *Server) raised(in *authz.Interaction, m method, added []string) authz.P
 	if m == byPasskey {
 		reach = []string{s.o.Classes.Passkey, s.o.Classes.Code}
 	}
-	p.ACR = reach[0]
-	if c := in.Challenge; c != nil {
-		for _, acr := range reach {
-			if lesser := p; slices.Contains(c.ACRValues, acr) {
-				if lesser.ACR = acr; s.a.Satisfies(in, &lesser) {
-					p.ACR = acr
-					break
-				}
-			}
+	asked := slices.Concat(in.Request.EssentialACR, in.Request.ACRValues)
+	if in.Challenge != nil {
+		asked = append(asked, in.Challenge.ACRValues...)
+	}
+	for _, acr := range reach {
+		p.ACR = acr
+		if slices.Contains(asked, acr) && answers(in.Challenge, &p, p.AMR) && s.a.Satisfies(in, &p) {
+			return p
 		}
 	}
+	p.ACR = reach[0]
 	return p
 }
 

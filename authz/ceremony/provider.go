@@ -251,7 +251,10 @@ func (p *Provider) exchange(ctx context.Context, s *Server, m *metadata, code st
 func (p *Provider) metadata(ctx context.Context, now time.Time, missing bool) (*metadata, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.held != nil && (now.Sub(p.looked) < providerPause || !missing && now.Sub(p.held.at) < providerFresh) {
+	switch soon := now.Sub(p.looked) < providerPause; {
+	case p.held == nil && soon:
+		return nil, fmt.Errorf("provider %s: it did not answer a moment ago", p.Issuer)
+	case p.held != nil && (soon || !missing && now.Sub(p.held.at) < providerFresh):
 		return p.held, nil
 	}
 	p.looked = now

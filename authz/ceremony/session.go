@@ -46,7 +46,7 @@ func (s *Server) session(r *http.Request) *authz.Person {
 		return nil
 	}
 	known := s.active(l.Person.Subject)
-	if known == nil || known.stamp() != l.Stamp {
+	if known == nil || known.stamp() != l.Stamp || s.o.Authority.LoginEnded(r.Context(), &l.Person) {
 		return nil
 	}
 	return &l.Person

@@ -3,6 +3,7 @@ package ceremony
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,7 +50,20 @@ func changed(before, now map[string]string) (subjects []string) {
 // earlier one or another node, has end called for every subject whose tokens must end
 // (RFC 9700, section 4.14.2), and remembers the accounts in force. Where end fails, or the
 // store, it is all to do again.
-func (s *Server) Settle(ctx context.Context, end func(subject string) error) error {
+func (s *Server) Settle(ctx context.Context, end func(subject string) error) (err error) {
+	for range settleTries {
+		if err = s.settle(ctx, end); !errors.Is(err, store.ErrConflict) {
+			break
+		}
+	}
+	return err
+}
+
+// settleTries is how often other nodes may be faster.
+const settleTries = 8
+
+// settle is one try of Settle; ErrConflict says that another node settled meanwhile.
+func (s *Server) settle(ctx context.Context, end func(subject string) error) error {
 	now := s.accounts.Load().stamps()
 	held, before, err := s.settled(ctx)
 	if err != nil {

@@ -33,9 +33,9 @@ func start(args []string, out *os.File) error {
 	o := plan{}
 	fs := flag.NewFlagSet("loop", flag.ExitOnError)
 	fs.Uint64Var(&o.seed, "seed", 1, "seed of the simulation")
-	fs.IntVar(&o.users, "users", 4000, "people")
+	fs.IntVar(&o.users, "users", 2500, "people")
 	fs.IntVar(&o.history, "history", 42, "days of log before the first week")
-	fs.IntVar(&o.days, "days", 38, "days from the first week on; the new attack begins on the 15th")
+	fs.IntVar(&o.days, "days", 35, "days from the first week on; the new attack begins on the 15th")
 	family := fs.String("family", population.ConsentPhish.String(), "attack that is new")
 	fs.StringVar(&o.library, "library", train.DefaultPath(), "LightGBM's library (make deps)")
 	fs.IntVar(&o.threads, "threads", 1, "threads of LightGBM; the models are the same")
@@ -63,5 +63,12 @@ func start(args []string, out *os.File) error {
 	if err := told.print(out); err != nil {
 		return err
 	}
-	return told.writePage(*page)
+	if err := told.writePage(*page); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nthe plot: %s\n", *page)
+	if o := told.outcome(); !o.ok() {
+		return fmt.Errorf("short of what it set out to show")
+	}
+	return nil
 }

@@ -143,14 +143,17 @@ func (s *story) weekTable() [][]string {
 
 // told says in a line each what the run shows.
 func (s *story) told() []string {
-	o := s.outcome()
+	o, within := s.outcome(), "not within the run"
+	if !math.IsNaN(o.days) {
+		within = fmt.Sprintf("%.1f days after its first label", o.days)
+	}
 	word := "short"
 	if o.ok() {
 		word = "ok"
 	}
 	return []string{
 		fmt.Sprintf("%d people, %d attempts, %d labels; %s begins on day %d, its first label comes on day %.1f.", s.users, s.attempts, s.labels, s.family, begins, s.first),
-		fmt.Sprintf("%s caught at 1 %% challenged: %s before, %s after; %.1f days from its first label (goal: %s within %d days).", s.family, percent(o.before), percent(o.after), o.days, percent(wantedRecall), wantedDays),
+		fmt.Sprintf("%s caught at 1 %% challenged: %s before, %s after; %s reached %s (goal: within %d days).", s.family, percent(o.before), percent(o.after), percent(wantedRecall), within, wantedDays),
 		fmt.Sprintf("The most that another family lost: %.1f points, %s (goal: at most %.0f). %s.", 100*o.lost, o.loser, 100*mostLost, word),
 	}
 }

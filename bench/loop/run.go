@@ -28,10 +28,11 @@ type plan struct {
 	start         time.Time // of the first week
 }
 
-// Rhythm of the loop: a turn every third day from the second week on, a look at the
-// evidence every day.
+// Rhythm of the loop: a turn every fourth day from the second week on, a look at the
+// evidence every second.
 const (
-	firstTurn, everyTurn = 8, 3
+	firstTurn, everyTurn = 8, 4
+	everyLook            = 2
 	prior                = 0.001 // that the default policy's thresholds are for
 	day                  = 24 * time.Hour
 )
@@ -39,7 +40,7 @@ const (
 // parameters grow a candidate: fewer trees than the embedded model has, since the log
 // of some thousand people is small.
 func (o *plan) parameters() train.Params {
-	return train.Params{Trees: 150, Leaves: 31, LearningRate: 0.1, MinLeafRows: 20, FeatureFraction: 0.5, BaggingFraction: 0.8,
+	return train.Params{Trees: 120, Leaves: 31, LearningRate: 0.1, MinLeafRows: 20, FeatureFraction: 0.4, BaggingFraction: 0.8,
 		L2: 5, MaxBin: 63, EarlyStopping: 20, Seed: 1, Threads: o.threads}
 }
 
@@ -164,7 +165,7 @@ func (l *loop) night(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if names.Challenger != "" {
+	if names.Challenger != "" && d%everyLook == 0 {
 		if err := l.look(ctx, now, names); err != nil {
 			return err
 		}
@@ -183,7 +184,7 @@ func (l *loop) rows(from, to time.Time) iter.Seq2[*feedback.Row, error] {
 func (l *loop) turnAt(now time.Time) *feedback.Turn {
 	return &feedback.Turn{
 		Folder: filepath.Join(l.data, "retrain"), Registry: l.registry, Train: l.trainer, Rows: l.rows, Now: now, By: "loop", Prior: prior,
-		Window: 120 * day, Later: 5 * day, Judge: 3 * day, Settled: 30 * day, Most: 80_000, Replace: true,
+		Window: 120 * day, Later: 5 * day, Judge: 3 * day, Settled: 30 * day, Most: 70_000, Replace: true,
 		Trial: feedback.Trial{Limits: feedback.Limits{Fraud: 10, Rate: 0.01}},
 	}
 }

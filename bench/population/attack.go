@@ -131,6 +131,7 @@ func (c *campaign) planGuesses(n int, unknown, hits float64) {
 	var through *client // the guesses come by way of a third party's page
 	if c.chance(0.3) && len(c.clients) > 0 {
 		through = choose(c.run, c.clients)
+		c.run.stuffed = through
 	}
 	for range n {
 		at += every * c.ExpFloat64()
@@ -147,15 +148,33 @@ func (c *campaign) planGuesses(n int, unknown, hits float64) {
 			d = c.newDevice(d.model, c.day)
 		}
 		e := c.attack(int64(at), person, signals.Login, result, from, d)
-		if e.client = through; through != nil {
-			e.action = signals.Authorize
-		}
+		e.by(through)
 		e.marks |= scripted
 		c.run.plan(e)
 		if result == signals.Success {
 			c.people[person].taken = true
 			c.loot(e)
 		}
+	}
+}
+
+// door lets an attacker come by a third party's page now and then, as the person does:
+// by the one that guesses came through last, where the noise is, or by one that the
+// person has given a consent.
+func (c *campaign) door(e *event) {
+	switch p := c.people[e.person]; {
+	case !c.chance(0.25):
+	case c.stuffed != nil && c.chance(0.5):
+		e.by(c.stuffed)
+	case len(p.consents) > 0:
+		e.by(choose(c.run, p.consents).client)
+	}
+}
+
+// by makes it an attempt by way of a client's page; nil is the bank's own.
+func (e *event) by(through *client) {
+	if e.client = through; through != nil {
+		e.action = signals.Authorize
 	}
 }
 
@@ -183,6 +202,7 @@ func (c *campaign) planTargeted() {
 		c.at += int64(c.logNormal(3, 1) * msPerHour)
 		from, d := c.disguise(p)
 		e := c.attack(c.at, i, signals.Login, signals.Success, from, d)
+		c.door(&e)
 		if p.proves && c.chance(0.3) {
 			e.marks |= secondProof // talked out of the victim
 			if p.asked {
@@ -225,13 +245,19 @@ func (c *campaign) disguise(p *person) (source, *device) {
 	return at, d
 }
 
-// planStolenTokens plans refresh tokens of one client used from elsewhere.
+// planStolenTokens plans refresh tokens of one client used from elsewhere. Who took them
+// from the client's own server may have its key too, and then the binding is good; with
+// care, also what its program looks like.
 func (c *campaign) planStolenTokens() {
 	bad, holders := c.heldClient()
 	if len(holders) == 0 {
 		return
 	}
 	from, robot := c.lair(), c.newDevice(c.program(), c.day)
+	keyed := bad.bound && c.chance(0.45)
+	if keyed && c.careful {
+		robot = bad.robot
+	}
 	for range 2 + c.poisson(8) {
 		i := choose(c.run, holders)
 		c.at += int64(c.logNormal(60, 1.2) * 1000)
@@ -239,7 +265,7 @@ func (c *campaign) planStolenTokens() {
 		e.method = 0
 		e.client, e.from, e.device = bad, from, robot
 		e.marks = unattended
-		if bad.bound {
+		if bad.bound && !keyed {
 			e.marks |= unbound
 			if c.chance(0.8) {
 				e.result = signals.Failure // the binding is checked
@@ -344,6 +370,7 @@ func (c *campaign) planSIMSwap() {
 		from := c.run.draw(c.networkOf(country, mobile), c.cityOf(country))
 		e := c.attack(c.at, i, signals.Login, signals.Success, from, c.newDevice(c.modelOf(signals.Mobile), c.day))
 		e.method = signals.SMS
+		c.door(&e)
 		e.marks |= recovering | fresh | passes
 		for range c.poisson(0.8) {
 			f := e
@@ -373,6 +400,7 @@ func (c *campaign) planPushFatigue() {
 		}
 		e := c.attack(c.at, i, signals.Login, signals.Failure, from, c.newDevice(c.modelOf(0), c.day))
 		e.method = signals.Push
+		c.door(&e)
 		for range 2 + c.poisson(8) {
 			c.run.plan(e)
 			e.at += int64(c.logNormal(70, 0.7) * 1000)

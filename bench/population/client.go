@@ -90,9 +90,9 @@ func (c *client) server(r *run) source {
 // wider returns scopes with one to three added.
 func wider(r *run, scopes []string) []string {
 	more := slices.Clone(scopes)
-	for n := 1 + r.IntN(3); n > 0; n-- {
+	for n := 1 + r.IntN(3); n > 0 && len(more) < len(widerScopes); {
 		if s := choose(r, widerScopes); !slices.Contains(more, s) {
-			more = append(more, s)
+			more, n = append(more, s), n-1
 		}
 	}
 	return more

@@ -178,6 +178,7 @@ type run struct {
 	people   []*person
 	crowd    crowd
 	clients  []*client
+	stuffed  *client // that guesses came through last, nil without any
 	own      *client // the bank's own pages, nil where they have no id
 	agents   map[agentKey]string
 	attacks  int     // campaigns so far

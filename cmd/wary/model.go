@@ -302,7 +302,7 @@ func modelShadowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			names.Challenger = ""
+			names.Challenger, names.By = "", s.by
 			if none {
 				return s.name(cmd.OutOrStdout(), names)
 			}
@@ -310,7 +310,7 @@ func modelShadowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			names.Challenger, names.By = m.Digest(), s.by
+			names.Challenger = m.Digest()
 			return s.name(cmd.OutOrStdout(), names)
 		},
 	}

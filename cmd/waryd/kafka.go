@@ -68,7 +68,7 @@ func (d *daemon) startKafka(s *exchange.Settings) error {
 	}
 	inbox, err := exchange.NewInbox(*s, exchange.InboxOptions{
 		Node: d.engine.Node(), Group: d.c.Kafka.Group, Path: filepath.Join(d.c.Data, exchange.InboxFile),
-		Decode: feedbackDecoder(), Take: d.engine.Feedback, Sync: d.engine.Sync,
+		Decode: feedbackDecoder(), Take: d.engine.Feedback, Sync: d.engine.Sync, Revoke: d.revokeTold,
 	})
 	if err != nil {
 		return err

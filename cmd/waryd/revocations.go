@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/waryauth/wary/authz"
+	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/internal/jose"
 )
 
@@ -109,6 +110,21 @@ func (d *daemon) takeRevocation(ctx context.Context, text []byte) error {
 		return errNoAuthorization
 	}
 	return d.authorization.authority.Revoke(ctx, r.target, r.by, r.because)
+}
+
+// revokeTold takes a revocation that came by Kafka. Where there is no authorization
+// server it is for other nodes.
+func (d *daemon) revokeTold(ctx context.Context, text []byte) error {
+	if _, err := parseRevocation(text); err != nil {
+		return &engine.InputError{Pointer: "", Detail: err.Error()}
+	}
+	if !d.ready.Load() {
+		return errors.New("starting or stopping")
+	}
+	if d.authorization == nil {
+		return nil
+	}
+	return d.takeRevocation(ctx, text)
 }
 
 // revoke is POST /v1/revocations of the operators' listener. There are no credentials on

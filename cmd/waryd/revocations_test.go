@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/signals"
 )
 
@@ -109,4 +111,21 @@ func FuzzParseRevocation(f *testing.F) {
 			t.Errorf("%+v", r)
 		}
 	})
+}
+
+// TestRevocationsByKafka: what is no revocation can never be taken; where nothing is
+// granted a revocation is for other nodes.
+func TestRevocationsByKafka(t *testing.T) {
+	r := boot(t, t.TempDir())
+	if err := r.revokeTold(t.Context(), []byte(`{"subject":"alice"}`)); !errors.As(err, new(*engine.InputError)) {
+		t.Errorf("without a reason: %v", err)
+	}
+	good := []byte(`{"subject":"alice","because":"her account was closed"}`)
+	if err := r.revokeTold(t.Context(), good); err != nil {
+		t.Errorf("without an authorization server: %v", err)
+	}
+	r.ready.Store(false)
+	if err := r.revokeTold(t.Context(), good); err == nil || errors.As(err, new(*engine.InputError)) {
+		t.Errorf("while starting: %v", err)
+	}
 }

@@ -28,6 +28,9 @@ type InboxOptions struct {
 	Decode func(*signals.Feedback, []byte) error
 	// Take is [engine.Engine.Feedback]: the same feedback id again changes nothing.
 	Take func(*signals.Feedback, time.Time) error
+	// Revoke takes a document of POST /v1/revocations; the same again does no harm. An
+	// *engine.InputError says that it never can be taken. Nil: revocations are refused.
+	Revoke func(context.Context, []byte) error
 	// Sync is [engine.Engine.Sync]: what was taken is on disk before the offset is.
 	Sync func() error
 	Now  func() time.Time // default time.Now
@@ -350,7 +353,7 @@ func (i *Inbox) take(ctx context.Context, m *kafka.Message) bool {
 	i.taking.Lock()
 	defer i.taking.Unlock()
 	for backoff := leastBackoff; ctx.Err() == nil; backoff = min(2*backoff, mostBackoff) {
-		err := i.apply(m)
+		err := i.apply(ctx, m)
 		var bad poison
 		if errors.As(err, &bad) {
 			err = i.bury(ctx, m, bad)
@@ -371,9 +374,12 @@ func (i *Inbox) take(ctx context.Context, m *kafka.Message) bool {
 
 // apply takes a message. A poison says that it never can be, other errors that it
 // cannot now.
-func (i *Inbox) apply(m *kafka.Message) error {
+func (i *Inbox) apply(ctx context.Context, m *kafka.Message) error {
 	if err := checkTold(m); err != nil {
 		return err
+	}
+	if header(m, "ce_type") == revocationType {
+		return i.revoke(ctx, m)
 	}
 	var f signals.Feedback
 	if err := i.o.Decode(&f, m.Value); err != nil {
@@ -385,6 +391,21 @@ func (i *Inbox) apply(m *kafka.Message) error {
 	}
 	err := i.o.Take(&f, i.o.Now())
 	if errors.As(err, new(*engine.InputError)) || errors.Is(err, engine.ErrConflict) {
+		return poison{err.Error()}
+	}
+	if err == nil {
+		takenTotal.Inc()
+	}
+	return err
+}
+
+// revoke hands on a revocation. It is not about a decision of ours: every node takes it.
+func (i *Inbox) revoke(ctx context.Context, m *kafka.Message) error {
+	if i.o.Revoke == nil {
+		return poison{"nothing is granted here that could be revoked"}
+	}
+	err := i.o.Revoke(ctx, m.Value)
+	if errors.As(err, new(*engine.InputError)) {
 		return poison{err.Error()}
 	}
 	if err == nil {
@@ -408,8 +429,8 @@ func checkTold(m *kafka.Message) error {
 	if version := header(m, "ce_specversion"); version != "" && version != "1.0" {
 		return poison{"ce_specversion is not 1.0"}
 	}
-	if typ := header(m, "ce_type"); typ != "" && typ != toldType {
-		return poison{"ce_type is not " + toldType}
+	if typ := header(m, "ce_type"); typ != "" && typ != toldType && typ != revocationType {
+		return poison{"ce_type is neither " + toldType + " nor " + revocationType}
 	}
 	return nil
 }

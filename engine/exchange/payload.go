@@ -27,6 +27,8 @@ const (
 	deadType     = typePrefix + "dead.v1"
 	toldType     = typePrefix + "told.v1" // a document of POST /v1/feedback
 
+	revocationType = typePrefix + "revocation.v1" // a document of POST /v1/revocations, told to us
+
 	schemaPrefix = "urn:wary:schema:" // and the type without its prefix
 	contentType  = "application/json"
 )

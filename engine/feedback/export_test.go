@@ -161,7 +161,7 @@ func TestExport(t *testing.T) {
 
 func compareRow(t *testing.T, got map[string]parquet.Value, want *Row) {
 	t.Helper()
-	if len(got) != features.Width+24 {
+	if len(got) != features.Width+25 {
 		t.Errorf("%d columns", len(got))
 	}
 	place := fmt.Sprintf("%d:%d", want.At.Segment, want.At.Offset)
@@ -180,7 +180,7 @@ func compareRow(t *testing.T, got map[string]parquet.Value, want *Row) {
 	str("source", signals.Sources[want.Source])
 	str("family", want.Family)
 	str("challenger", "")
-	if got["logged"].Int64() != want.Logged.UnixMilli() || got["time"].Int64() != want.Trace.Time || got["weight"].Float() != want.Weight || got["held"].Boolean() != want.Held {
+	if got["logged"].Int64() != want.Logged.UnixMilli() || got["time"].Int64() != want.Trace.Time || got["weight"].Float() != want.Weight || got["held"].Boolean() != want.Held || got["propensity"].Float() != 1 {
 		t.Errorf("%s: logged %v, time %v, weight %v, held %v", place, got["logged"], got["time"], got["weight"], got["held"])
 	}
 	if v := got["said"]; v.IsNull() != (want.Label == 0) || !v.IsNull() && v.Int64() != want.Said.UnixMilli() {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waryauth/wary/engine"
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/signals"
 )
@@ -25,6 +26,9 @@ type Guards struct {
 	// what those of more trusted sources do; 0 is no bound. It holds once those count
 	// [Spoken] at least.
 	Source float64
+	// Inverse is the most attempts that one which the random-allow bucket let in stands
+	// for; 0 is 1. Few such are labelled: without a bound one of them would decide.
+	Inverse float32
 	// Jump is the burst that is held: a source's labels of a day, more than so many
 	// times those of its busiest day of the [Lookback] before that was not held; 0 is
 	// none. A day with fewer than Floor is none either, nor one in the first week in
@@ -49,7 +53,7 @@ const settling = 7
 // DefaultGuards returns the guards that hold where none are named; docs/feedback.md
 // says why these.
 func DefaultGuards() Guards {
-	g := Guards{Subject: 8, Source: 4, Jump: 4, Floor: 100}
+	g := Guards{Subject: 8, Source: 4, Inverse: 20, Jump: 4, Floor: 100}
 	g.Weight[signals.Customer] = 0.8
 	g.Weight[signals.System] = 0.5
 	g.Weight[signals.Challenge] = 0.3
@@ -122,6 +126,12 @@ func (j *join) hold() {
 	}
 }
 
+// stands returns for how many attempts one stands: those that were challenged or denied
+// where it was let in by the bucket.
+func (g *Guards) stands(d *engine.Decision) float32 {
+	return max(min(1/propensity(d), g.Inverse), 1)
+}
+
 // about is a subject and what is said of it.
 type about struct {
 	subject features.Key
@@ -135,7 +145,7 @@ func (j *join) weigh() {
 	bySubject := map[about]float64{}
 	for i := range j.all {
 		v := &j.all[i]
-		v.weight = cmp.Or(g.Weight[v.label.source], 1)
+		v.weight = cmp.Or(g.Weight[v.label.source], 1) * v.stands
 		if v.label.value != 0 {
 			bySubject[about{v.subject, v.label.value}] += float64(v.weight)
 		}

@@ -267,3 +267,29 @@ func TestParseRelease(t *testing.T) {
 		}
 	}
 }
+
+// TestPropensity: a label of an attempt that the random-allow bucket let in stands for
+// those that it did not let in, up to a bound, and within the caps.
+func TestPropensity(t *testing.T) {
+	c := &crowd{}
+	for _, share := range []float32{0.5, 0.1, 0.005, 0} {
+		i := c.attempt(int(share * 1000))
+		if share > 0 {
+			c.cases[i].Decision.Reasons = []engine.Reason{{Code: engine.RandomAllow, Value: share}, {Code: "NEW_COUNTRY", Value: 1}}
+		}
+		c.say(i, 0, signals.Fraud, signals.Analyst)
+	}
+	g := DefaultGuards()
+	g.Subject = 0
+	for i, want := range []struct{ propensity, free, bound float32 }{{0.5, 2, 2}, {0.1, 10, 8}, {0.005, 20, 8}, {1, 1, 1}} {
+		silent := c.stream.cases[i]
+		silent.At.Segment = 9 // of which nobody has said anything
+		if got := c.join(DefaultGuards()).row(&silent); got.Label != 0 || got.Weight != want.free {
+			t.Errorf("attempt %d: weight %g without a label", i, got.Weight)
+		}
+		r, capped, none := c.join(g).row(&c.cases[i]), c.join(DefaultGuards()).row(&c.cases[i]), c.join(Guards{}).row(&c.cases[i])
+		if r.Propensity != want.propensity || r.Weight != want.free || capped.Weight != want.bound || none.Weight != 1 {
+			t.Errorf("attempt %d: propensity %g, weight %g, %g within the caps, %g without guards", i, r.Propensity, r.Weight, capped.Weight, none.Weight)
+		}
+	}
+}

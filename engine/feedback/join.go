@@ -65,7 +65,7 @@ type verdict struct {
 	label, challenge, check standing
 	outcome                 engine.Outcome
 	held, capped            bool
-	weight                  float32
+	weight, stands          float32 // stands: for how many, by its propensity
 	subject                 features.Key
 }
 
@@ -128,7 +128,7 @@ func (j *join) meet(c *engine.Case) {
 	if len(byDecision)+len(byAttempt) == 0 && c.Decision.Outcome != engine.StepUp {
 		return
 	}
-	v := verdict{at: c.At, subject: subject(c), outcome: c.Decision.Outcome}
+	v := verdict{at: c.At, subject: subject(c), outcome: c.Decision.Outcome, stands: j.guards.stands(c.Decision)}
 	for _, told := range [2][]said{byDecision, byAttempt} {
 		for i := range told {
 			j.add(&v, &told[i], c.Trace.Time)
@@ -214,7 +214,7 @@ func (j *join) count(v *verdict) {
 
 // row returns the row of a decision.
 func (j *join) row(c *engine.Case) *Row {
-	r := &Row{Case: *c, Weight: 1}
+	r := &Row{Case: *c, Weight: j.guards.stands(c.Decision), Propensity: propensity(c.Decision)}
 	i, met := j.verdicts[c.At]
 	if !met {
 		return r

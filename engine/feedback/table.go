@@ -78,6 +78,7 @@ func told() []column {
 		}},
 		{"family", words, func(r *Row) parquet.Value { return text(r.Family) }},
 		{"weight", float, func(r *Row) parquet.Value { return parquet.FloatValue(r.Weight) }},
+		{"propensity", float, func(r *Row) parquet.Value { return parquet.FloatValue(r.Propensity) }},
 		{"held", parquet.Leaf(parquet.BooleanType), func(r *Row) parquet.Value { return parquet.BooleanValue(r.Held) }},
 	}
 }

@@ -33,8 +33,13 @@ type Row struct {
 	Said   time.Time             // when
 	Family string                // of the fraud, where its label's note told one: see docs/feedback.md
 	// Weight is what the row counts in training: by how far its source is trusted, less
-	// where caps hold it down. It is 1 where nobody has said anything.
+	// where caps hold it down, more where Propensity says for how many it stands. Where
+	// nobody has said anything it is 1, or that number.
 	Weight float32
+	// Propensity is the chance that the policy's random-allow bucket had to let the
+	// attempt in, where it did; 1 elsewhere. Weight is by its inverse, see
+	// [Guards.Inverse].
+	Propensity float32
 	// Held says that somebody has said something and it is held: the row is as if
 	// nobody had.
 	Held bool
@@ -175,6 +180,17 @@ func tellings(data string) iter.Seq2[*engine.Told, error] {
 
 func records(data string) iter.Seq2[journal.Record, error] {
 	return journal.Records(filepath.Join(data, engine.JournalFolder), journal.Address{})
+}
+
+// propensity returns the chance of an attempt that the random-allow bucket let in, 1 of
+// others.
+func propensity(d *engine.Decision) float32 {
+	for i := range d.Reasons {
+		if r := &d.Reasons[i]; r.Code == engine.RandomAllow && r.Value > 0 {
+			return r.Value
+		}
+	}
+	return 1
 }
 
 // subject returns whom a decision is about: nobody's attempts are their address's.

@@ -3,6 +3,7 @@ package feedback
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -168,5 +169,63 @@ func TestWindowOfNoLog(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("the error comes %d times", n)
+	}
+}
+
+// TestRowsOfFaultyDelivery: what comes three times and in any order, some of it before
+// its decision, gives the training rows of one clean delivery. Without the order by
+// what is said (the control: what came last wins) it gives others.
+func TestRowsOfFaultyDelivery(t *testing.T) {
+	const attempts, words = 40, 160
+	r := rand.New(rand.NewPCG(7, 7))
+	var told []signals.Feedback
+	for i := range words {
+		v := signals.FeedbackValue(1 + r.IntN(int(signals.Legitimate)))
+		told = append(told, signals.Feedback{
+			ID: fmt.Sprint("f-", i), AttemptID: fmt.Sprint("a-", r.IntN(attempts)), Kind: v.Kind(), Value: v,
+			Source: signals.Source(1 + r.IntN(int(signals.Challenge))), Time: at(-1, i/2), // two of each moment
+		})
+	}
+	deliver := func(told []signals.Feedback, early int) []Row {
+		d := newDaemon(t)
+		tell := func(told []signals.Feedback) {
+			for _, f := range told {
+				if err := d.e.Feedback(&f, at(10, 0)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		tell(told[:early])
+		for i := range attempts {
+			d.score(fmt.Sprint("user-", i%9), at(10, 0))
+		}
+		tell(told[early:])
+		d.close()
+		return windowOf(t, d.dir, time.Time{}, time.Time{}, WindowOptions{})
+	}
+	faulty := slices.Concat(told, told, told)
+	r.Shuffle(len(faulty), func(i, j int) { faulty[i], faulty[j] = faulty[j], faulty[i] })
+	clean, got := deliver(told, 0), deliver(faulty, len(faulty)/3)
+	labelled, control := 0, 0
+	for i := range clean {
+		a, b := &clean[i], &got[i]
+		if a.Label != b.Label || a.Source != b.Source || !a.Said.Equal(b.Said) || a.Weight != b.Weight || a.Result != b.Result {
+			t.Errorf("row %d: %v by %v of %v weighs %g, of a clean delivery %v by %v of %v, %g", i, b.Label, b.Source, b.Said, b.Weight, a.Label, a.Source, a.Said, a.Weight)
+		}
+		if a.Label != 0 {
+			labelled++
+		}
+		var last signals.FeedbackValue
+		for _, f := range faulty {
+			if f.AttemptID == fmt.Sprint("a-", i) && f.Kind == signals.Label {
+				last = f.Value
+			}
+		}
+		if last != a.Label {
+			control++
+		}
+	}
+	if len(clean) != attempts || labelled < attempts/2 || control < 3 {
+		t.Errorf("%d rows, %d labelled, the control differs in %d: this asks nothing", len(clean), labelled, control)
 	}
 }

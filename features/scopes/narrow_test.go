@@ -257,7 +257,7 @@ func newDraws(r *rand.Rand) *draws {
 		c := Counts{}
 		for _, item := range append(slices.Clone(names), "account_information", "account_information/read_balances", "account_information/read_transactions", "payment_initiation") {
 			if granted := float64(r.IntN(200)); r.IntN(3) > 0 {
-				c[item] = Count{granted, float64(r.IntN(1+int(granted))) * pick(r, 0, 0.02, 1), noon.Add(-time.Duration(r.IntN(3000)) * time.Hour).Unix()}
+				c[item] = Count{granted, float64(r.IntN(1+int(granted))) * pick(r, 0, 0.02, 1)}
 			}
 		}
 		d.counts = append(d.counts, c)

@@ -30,8 +30,8 @@ const MaxSensitivity = 9
 
 // Detail is an authorization detail (RFC 9396): its type and its strict JSON object.
 type Detail struct {
-	Type string
-	Raw  json.RawMessage
+	Type string          `json:"type"`
+	Raw  json.RawMessage `json:"raw"`
 }
 
 // Code says in a word why something is withheld.
@@ -46,17 +46,18 @@ const (
 	Accounts   Code = "accounts"    // more accounts than the risk allows
 	Payees     Code = "payees"      // more payees than the risk allows
 	Amount     Code = "amount"      // more money than the risk allows
+	Declined   Code = "consent"     // the person did not consent
 	Unreadable Code = "unreadable"  // what is asked cannot be understood, and so not be limited
 )
 
 // Removal is what was asked for and is not kept, or not whole: a scope, a detail, or a
 // part of one.
 type Removal struct {
-	Scope   string
-	Detail  string // type
-	Part    string // of the detail: an item of its lists, or the member that was limited; "" is all of it
-	Code    Code
-	Because string // in plain words, to stand behind the name of the scope or type
+	Scope   string `json:"scope,omitempty"`
+	Detail  string `json:"type,omitempty"` // type of the authorization detail
+	Part    string `json:"part,omitempty"` // of the detail: an item of its lists, or the member that was limited; "" is all of it
+	Code    Code   `json:"code,omitempty"`
+	Because string `json:"because"` // in plain words, to stand behind the name of the scope or type
 }
 
 // Question is what a client asks for, and what is known when it does.
@@ -177,7 +178,7 @@ func (n *narrowing) refuses(item string, sensitivity uint8) (Code, string) {
 		return Sensitive, "it is too sensitive at this risk"
 	case n.wanted || slices.Contains(n.keep, item):
 		return "", ""
-	case n.Expect(item, &n.q.Use, n.q.Now) < n.Least(sensitivity, n.level):
+	case n.Expect(item, &n.q.Use) < n.Least(sensitivity, n.level):
 		return Unused, "this app rarely uses it; it can ask again when it needs it"
 	}
 	return "", ""

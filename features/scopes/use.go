@@ -1,16 +1,11 @@
 package scopes
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
-// Count is how many grants that are in use held an item, and in how many of them it was
-// used. Both fade with the half-life of the rules.
+// Count is how many grants that are in use had an item, and in how many of them it was
+// used: both fade, so that neither is a whole number.
 type Count struct {
-	Granted float64 `json:"g"`
-	Used    float64 `json:"u"`
-	At      int64   `json:"t"` // seconds since 1970, of the numbers
+	Granted, Used float64
 }
 
 // Counts are counts by item (see ItemOf).
@@ -23,23 +18,8 @@ type Evidence struct {
 	Peers  []Counts // by each other client
 }
 
-// Faded returns a count as of a later time: after a half-life both numbers are half.
-func (r *Rules) Faded(c Count, now time.Time) Count {
-	age := max(0, float64(now.Unix()-c.At))
-	by := math.Exp2(-age / r.halfLife.Seconds())
-	if !(c.Granted >= 0 && c.Granted < 1e15) || !(c.Used >= 0) { // what no count is says nothing
-		return Count{At: now.Unix()}
-	}
-	return Count{Granted: c.Granted * by, Used: min(c.Used, c.Granted) * by, At: max(c.At, now.Unix())}
-}
-
-// Plus returns a count with grants and uses added, as of now.
-func (r *Rules) Plus(c Count, granted, used float64, now time.Time) Count {
-	c = r.Faded(c, now)
-	c.Granted += granted
-	c.Used = min(c.Used+used, c.Granted)
-	return c
-}
+// HalfLife is the time in which a count fades to a half.
+func (r *Rules) HalfLife() time.Duration { return r.halfLife }
 
 // Expect returns the expected share of grants in which an item is used, from 0 to 1.
 //
@@ -54,10 +34,10 @@ func (r *Rules) Plus(c Count, granted, used float64, now time.Time) Count {
 // Bayes (Casella, An Introduction to Empirical Bayes Data Analysis, The American
 // Statistician 39, 1985). Before anybody has used anything the share is 1: what
 // nothing is known of is not withheld. m is the policy's strength.
-func (r *Rules) Expect(item string, e *Evidence, now time.Time) float64 {
+func (r *Rules) Expect(item string, e *Evidence) float64 {
 	granted, used := 0.0, 0.0
 	for _, peer := range e.Peers {
-		c := r.Faded(peer[item], now)
+		c := peer[item].sane()
 		weight := 1.0
 		if c.Granted > r.strength {
 			weight = r.strength / c.Granted
@@ -67,7 +47,7 @@ func (r *Rules) Expect(item string, e *Evidence, now time.Time) float64 {
 	}
 	share := r.shrunk(1, granted, used)
 	for _, counts := range [...]Counts{e.Client, e.Person} {
-		c := r.Faded(counts[item], now)
+		c := counts[item].sane()
 		share = r.shrunk(share, c.Granted, c.Used)
 	}
 	return share
@@ -76,4 +56,12 @@ func (r *Rules) Expect(item string, e *Evidence, now time.Time) float64 {
 // shrunk returns the share of uses, drawn to a prior.
 func (r *Rules) shrunk(prior, granted, used float64) float64 {
 	return (r.strength*prior + used) / (r.strength + granted)
+}
+
+// sane makes nothing of what is no count, and never more uses than grants.
+func (c Count) sane() Count {
+	if !(c.Granted >= 0 && c.Granted < 1e15) || !(c.Used >= 0) {
+		return Count{}
+	}
+	return Count{c.Granted, min(c.Used, c.Granted)}
 }

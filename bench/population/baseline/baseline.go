@@ -58,7 +58,7 @@ const (
 // DefaultParams grow the model that ships.
 func DefaultParams() train.Params {
 	return train.Params{
-		Trees: 300, Leaves: 31, LearningRate: 0.1, MinLeafRows: 100, FeatureFraction: 0.5, BaggingFraction: 0.8,
+		Trees: 300, Leaves: 31, LearningRate: 0.12, MinLeafRows: 100, FeatureFraction: 0.5, BaggingFraction: 0.8,
 		L2: 5, MaxBin: 63, PositiveWeight: 1, EarlyStopping: 30, Seed: 1,
 	}
 }
@@ -93,7 +93,7 @@ func (c *Recipe) Make(ctx context.Context, w io.Writer) (text []byte, card model
 	}
 	card = models.Card{Version: c.Version, Created: c.Created, Schema: features.Digest(), Calibration: models.Calibration{Kind: models.Uncalibrated}}
 	var k rows
-	if err := c.table(&k, c.Table, func() error { return c.collect(ctx, &k) }); err != nil {
+	if err := c.table(&k, c.Table, func() error { return c.collect(ctx, &k, populations) }); err != nil {
 		return nil, card, err
 	}
 	k.print(w)
@@ -130,7 +130,7 @@ func (c *Recipe) Make(ctx context.Context, w io.Writer) (text []byte, card model
 // bounded memory and without LightGBM, and tells w what they are.
 func (c *Recipe) Export(ctx context.Context, table, w io.Writer) error {
 	k := rows{forget: true}
-	if err := c.table(&k, table, func() error { return c.collect(ctx, &k) }); err != nil {
+	if err := c.table(&k, table, func() error { return c.collect(ctx, &k, populations) }); err != nil {
 		return err
 	}
 	k.print(w)

@@ -39,37 +39,52 @@ var settings = [...]setting{
 	{"usual reports, no anonymizer file", 8_000, 75, "", usual &^ population.ReportKeys, signals.MissingAnonymity},
 	{"address and browser only", 8_000, 75, "DE", plain, signals.MissingAnonymity},
 	{"no geo files", 8_000, 75, "", population.ReportAll, noGeo},
-	{"small", 800, 75, "FR", usual, signals.MissingAnonymity},
-	{"tiny", 60, 150, "", usual | population.ReportTelemetry, signals.MissingAnonymity},
+	{"small", 800, 75, "FR", usual | population.ReportOwn, signals.MissingAnonymity},
+	{"tiny", 60, 150, "", usual | population.ReportTelemetry | population.ReportOwn, signals.MissingAnonymity},
 }
 
 // real is judged only: the first two files that everybody has, and the addresses
 // that they know. No geo file enters training.
 var real = setting{"real address space, city and ASN files", 12_000, 75, "GB", usual, signals.MissingAnonymity}
 
-// shares kept of honest rows and of failed guesses, by part. What ends training
-// is drawn as training is, so that its loss is of the same mixture.
+// shares kept of honest rows of people and of servers, and of failed guesses, by part.
+// What ends training is drawn as training is, so that its loss is of the same mixture.
+// Servers' calls are more than half of all, and much alike.
 var (
 	honestKept = [parts]float64{training: 0.3, stopping: 0.3, calibrating: 0.6, judging: 0.3}
-	failedKept = [parts]float64{training: 0.15, stopping: 0.15, calibrating: 0.05, judging: 0.05}
+	serverKept = [parts]float64{training: 0.03, stopping: 0.03, calibrating: 0.6, judging: 0.3}
+	failedKept = [parts]float64{training: 0.03, stopping: 0.03, calibrating: 0.05, judging: 0.05}
 )
 
-// collect runs every setting.
-func (c *Recipe) collect(ctx context.Context, k *rows) error {
-	world := population.SyntheticWorld(c.Seed)
+// populations are how many times every setting is simulated to grow a model, each time
+// with a world, people and attackers of its own. The first alone is judged by.
+const populations = 2
+
+// apart is between the seeds of two populations: above those of all settings.
+const apart = 500_000
+
+// collect runs every setting, of so many populations.
+func (c *Recipe) collect(ctx context.Context, k *rows, populations int) error {
 	total := 0
 	for i := range settings {
-		total += c.users(settings[i]) * settings[i].days
+		total += populations * c.users(settings[i]) * settings[i].days
 	}
-	for i := range settings {
-		began := time.Now()
-		told := func(days int) { c.progress(Simulating, days, total) }
-		if err := c.run(ctx, settings[i], i, world, k, told); err != nil {
-			return err
+	told := func(days int) { c.progress(Simulating, days, total) }
+	for n := range populations {
+		seed := c.Seed + uint64(n)*apart
+		world := population.SyntheticWorld(seed)
+		if n > 0 {
+			k.only = []part{training, stopping, calibrating}
 		}
-		c.progress("", 0, 0)
-		slog.Info("simulated", "setting", settings[i].name, "training", k.slices[training].Rows, "stopping", k.slices[stopping].Rows,
-			"calibrating", k.slices[calibrating].Rows, "judging", k.slices[judging].Rows, "took", time.Since(began).Round(time.Second))
+		for i := range settings {
+			began := time.Now()
+			if err := c.run(ctx, settings[i], seed, i, world, k, told); err != nil {
+				return err
+			}
+			c.progress("", 0, 0)
+			slog.Info("simulated", "setting", settings[i].name, "training", k.slices[training].Rows, "stopping", k.slices[stopping].Rows,
+				"calibrating", k.slices[calibrating].Rows, "judging", k.slices[judging].Rows, "took", time.Since(began).Round(time.Second))
+		}
 	}
 	return nil
 }
@@ -93,7 +108,7 @@ func (c *Recipe) collectReal(ctx context.Context, k *rows) error {
 	}
 	only := rows{only: []part{judging}, loot: k.loot}
 	told := func(days int) { c.progress(SimulatingReal, days, c.users(real)*real.days) }
-	if err := c.run(ctx, real, len(settings), world, &only, told); err != nil {
+	if err := c.run(ctx, real, c.Seed, len(settings), world, &only, told); err != nil {
 		return err
 	}
 	c.progress("", 0, 0)
@@ -107,11 +122,11 @@ func (c *Recipe) users(s setting) int { return max(int(float64(s.users)*c.Scale)
 
 // run simulates a setting and keeps a share of its rows. told is called once a
 // simulated day with the users of it.
-func (c *Recipe) run(ctx context.Context, s setting, number int, world *population.World, k *rows, told func(days int)) error {
+func (c *Recipe) run(ctx context.Context, s setting, seed uint64, number int, world *population.World, k *rows, told func(days int)) error {
 	sim := population.New(population.Options{
-		Seed: c.Seed + uint64(number)*1000, Users: c.users(s), Days: s.days, World: world, Home: s.home, Reports: s.reports, Campaigns: campaigns(s),
+		Seed: seed + uint64(number)*1000, Users: c.users(s), Days: s.days, World: world, Home: s.home, Reports: s.reports, Campaigns: campaigns(s),
 	})
-	draw := rand.New(rand.NewPCG(c.Seed, uint64(number)))
+	draw := rand.New(rand.NewPCG(seed, uint64(number)))
 	o := sim.Options()
 	split := newSplitter(o)
 	const day = int64(24 * time.Hour / time.Millisecond)
@@ -126,9 +141,12 @@ func (c *Recipe) run(ctx context.Context, s setting, number int, world *populati
 		}
 		p := split.part(row)
 		share := 1.0
-		if !row.Fraud {
+		switch {
+		case !row.Fraud && row.Present:
 			share = honestKept[p]
-		} else if !row.Takeover {
+		case !row.Fraud:
+			share = serverKept[p]
+		case !row.Takeover:
 			share = failedKept[p]
 		}
 		u, pending := draw.Float64(), draw.Float64() < 0.15

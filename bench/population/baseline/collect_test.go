@@ -99,7 +99,7 @@ func TestSplit(t *testing.T) {
 func collected(t *testing.T, k *rows) *rows {
 	t.Helper()
 	c := Recipe{Seed: 1, Scale: 1}
-	if err := c.run(t.Context(), small, 0, population.SyntheticWorld(1), k, func(int) {}); err != nil {
+	if err := c.run(t.Context(), small, 1, 0, population.SyntheticWorld(1), k, func(int) {}); err != nil {
 		t.Fatal(err)
 	}
 	return k
@@ -241,4 +241,29 @@ func readTable(t *testing.T, file []byte) (read map[string]*train.Data, counts m
 		}
 	}
 	return read, counts
+}
+
+// A second population grows and calibrates, and is not judged by: the judged rows are those
+// of the first alone, with more to learn from.
+func TestTheFirstPopulationAloneIsJudgedBy(t *testing.T) {
+	quiet(t)
+	c := Recipe{Seed: 1, Scale: 0.008}
+	var one, two rows
+	for n, k := range []*rows{&one, &two} {
+		if err := c.collect(t.Context(), k, n+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := len(one.grown[training].Y)
+	if len(one.judging) == 0 || len(two.judging) != len(one.judging) {
+		t.Fatalf("%d rows are judged by, and %d with a second population", len(one.judging), len(two.judging))
+	}
+	for i := range one.judging {
+		if a, b := &one.judging[i], &two.judging[i]; a.At != b.At || a.User != b.User || a.setting != b.setting {
+			t.Fatalf("row %d is another one", i)
+		}
+	}
+	if len(two.grown[training].Y) < first*3/2 || len(two.calibrating) <= len(one.calibrating) {
+		t.Errorf("%d rows grow and %d calibrate, of one population %d and %d", len(two.grown[training].Y), len(two.calibrating), first, len(one.calibrating))
+	}
 }

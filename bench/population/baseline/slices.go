@@ -89,11 +89,13 @@ type sample struct {
 	setting int
 }
 
-// Weights of fraud in training, against 1 of an honest row: takeovers are few
-// and what matters; failed guesses are many and give nobody access.
+// Weights of fraud in training, against 1 of an honest row: the first success of a
+// campaign on an account is what matters, and few; what follows looks like the account
+// by then; failed guesses are many, easily told and give nobody access.
 const (
-	takeoverWeight = 3
-	failedWeight   = 0.3
+	takeoverWeight = 5
+	laterWeight    = 0.3
+	failedWeight   = 0.1
 )
 
 // label says what the steps are to learn or to judge of a sample, and its weight.
@@ -105,8 +107,10 @@ func (s *sample) label(p part) (y, w float32) {
 		return 1, float32(s.weight)
 	case p >= calibrating:
 		return 0, float32(s.weight)
-	case s.Takeover:
+	case s.Entry:
 		return 1, takeoverWeight
+	case s.Takeover:
+		return 1, laterWeight
 	case s.Fraud:
 		return 1, failedWeight
 	}

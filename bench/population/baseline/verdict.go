@@ -12,6 +12,7 @@ import (
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/models"
 	"github.com/waryauth/wary/models/train"
+	"github.com/waryauth/wary/signals"
 )
 
 // Evaluate judges a model on the rows that Make judges on, beside the RBA score, a
@@ -19,7 +20,7 @@ import (
 // the published study on new people; and tells what single features know.
 func (c *Recipe) Evaluate(ctx context.Context, m *models.Model) (*evaluation.Report, error) {
 	k := rows{only: []part{training, judging}}
-	if err := c.collect(ctx, &k); err != nil {
+	if err := c.collect(ctx, &k, 1); err != nil {
 		return nil, err
 	}
 	if err := c.collectReal(ctx, &k); err != nil {
@@ -35,7 +36,7 @@ func (c *Recipe) Evaluate(ctx context.Context, m *models.Model) (*evaluation.Rep
 	if err != nil {
 		return nil, err
 	}
-	report.Model, report.Digest, report.Leaks = m.Version(), m.Digest(), leaks
+	report.Model, report.Digest, report.Leaks, report.Limits = m.Version(), m.Digest(), leaks, limits
 	report.Notes = append(c.told(), k.servers(m, report.Scores[0].Cuts[2].Score))
 	report.Study, err = c.Study(ctx, m)
 	return report, err
@@ -84,6 +85,8 @@ func (k *rows) set(m *models.Model) *evaluation.Set {
 		s.Settings = append(s.Settings, evaluation.Setting{Name: d.name})
 	}
 	s.Settings = append(s.Settings, evaluation.Setting{Name: real.name, Apart: true})
+	s.Actions = signals.Actions[:]
+	rest := k.rest(m)
 	for x, p := range predictions(m, judged(k.judging)) {
 		for i, v := range [...]float64{p.Probability, population.FreemanScore(&x.Row), population.NewNetwork(&x.Row)} {
 			s.Scores[i].Values = append(s.Scores[i].Values, v)
@@ -91,17 +94,36 @@ func (k *rows) set(m *models.Model) *evaluation.Set {
 		_, weight := x.label(judging)
 		row := evaluation.Row{
 			At: x.At, User: uint64(x.setting)<<32 | uint64(uint32(x.User)), Setting: uint8(x.setting),
-			Takeover: x.Takeover, Weight: weight,
+			Takeover: x.Takeover, Weight: weight, Action: uint8(x.Action),
 		}
 		if n := x.Vector[features.HisNLogins]; n > 0 { // not where nobody is known by the name
 			row.History = int32(n)
 		}
 		if x.Takeover {
-			row.Family, row.Value = uint8(x.Family), k.loot[x.theft()]
+			row.Family, row.Value, row.Rest = uint8(x.Family), k.loot[x.theft()], rest[x.theft()]
 		}
 		s.Rows = append(s.Rows, row)
 	}
 	return s
+}
+
+// rest returns the highest that a model says of what follows a way into an account, until
+// money is moved and with that.
+func (k *rows) rest(m *models.Model) map[theft]float64 {
+	var p models.Prediction
+	highest, moved := map[theft]float64{}, map[theft]bool{}
+	for i := range k.judging {
+		x := &k.judging[i]
+		way := x.theft()
+		if !x.Takeover || x.Entry && x.Action != signals.Payment || moved[way] {
+			continue
+		}
+		moved[way] = x.Action == signals.Payment
+		if m.Predict(&p, &x.Vector); !x.Entry {
+			highest[way] = max(highest[way], p.Probability)
+		}
+	}
+	return highest
 }
 
 // peers fits logistic regressions to the rows that trees are grown from: to all
@@ -203,6 +225,15 @@ func (k *rows) servers(m *models.Model, threshold float64) string {
 	return fmt.Sprintf("Of %.0f honest calls of clients' servers, whom nobody can challenge, %.3f %% are above the threshold of 1 %%.", n, 100*above/max(n, 1))
 }
 
+// limits says why takeovers are missed. What it says is in the tables beside it.
+const limits = "A program on the victim's own device shows the victim's address, device, language and cookies, at an hour when the victim may be awake: " +
+	"where it begins with a login and the caller reports no behaviour, nothing that is asked for tells it from its owner; where it begins with a payment, payee and amount do. " +
+	"A very targeted attacker comes from the victim's own provider and city with the victim's user agent, half of the time with a copy of all that a page can see. " +
+	"That leaves an address that is new for somebody whose address seldom changes, a key that the device no longer proves, a weaker proof than usual, the hour and the hands: " +
+	"a deployment that reports address and browser only sees the first of these. A targeted one differs there by provider and place, as everybody does who visits friends. " +
+	"A client that was taken over asks what an honest client asks that has grown; its first victims come before its servers, its redirect URI or the crowd of its users can show it. " +
+	"A threshold for each deployment changes little: the shares above are short of what the tables say for want of evidence, not of scale."
+
 // told says how the judged rows came about.
 func (c *Recipe) told() []string {
 	return []string{
@@ -210,7 +241,7 @@ func (c *Recipe) told() []string {
 		"An honest attempt is a success with the person present; a takeover is the first success of a campaign on an account. Later ones are left out: memory has learned the attacker by then.",
 		fmt.Sprintf("Takeovers are drawn more often than they come: precision, calibration and loss are for %g of the attempts.", float64(takeoverPrior)),
 		"The RBA score here is the feature his.freeman_score, over every success of the user; in the published study it is computed from logins alone, with exact counts.",
-		"The logistic regression is fitted to the rows that the trees are grown from, missing values by the median, standardized.",
+		"The logistic regression is fitted to the first of the two populations that the trees are grown from, missing values by the median, standardized.",
 	}
 }
 
@@ -224,8 +255,8 @@ func (c *Recipe) notes(card *models.Card) string {
 		}
 		fmt.Fprintf(&b, "%s (%d users, %d days)", s.name, c.users(s), s.days)
 	}
-	fmt.Fprintf(&b, ". Addresses are of a synthetic world: no geo file entered training. ")
-	fmt.Fprintf(&b, "Monotone where the schema says so. Fraud share of the training rows is enriched; takeovers weigh %g, failed guesses %g. ", float64(takeoverWeight), failedWeight)
+	fmt.Fprintf(&b, ", %d times each with other people, of which the first are judged by. Addresses are of synthetic worlds: no geo file entered training. ", populations)
+	fmt.Fprintf(&b, "Monotone where the schema says so. Fraud share of the training rows is enriched; takeovers weigh %g, what follows them on the account %g, failed guesses %g. ", float64(takeoverWeight), float64(laterWeight), failedWeight)
 	fmt.Fprintf(&b, "Growing ended on later days of the same people, campaigns begun before them left out; calibrated (%s) on those days of other people. ", card.Calibration.Kind)
 	fmt.Fprintf(&b, "Probabilities are for a share of takeovers of %g among attempts whose check succeeded: ", takeoverPrior)
 	fmt.Fprintf(&b, "add log(p/(1-p)) - log(%g/(1-%g)) to prior_shift for another share p. ", takeoverPrior, takeoverPrior)
