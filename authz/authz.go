@@ -184,7 +184,9 @@ func New(o Options) (*Authority, error) {
 		return nil, fmt.Errorf("authority: %w", err)
 	}
 	a := &Authority{o: o, nobody: nobody, proofs: proofs, used: newMarks(&o, "assertion", MaxAssertionLife), began: o.Now(), asking: make(chan struct{}, maxAsking)}
-	a.outcomes.told = make(chan outcome, maxOutcomes)
+	if o.Tell != nil {
+		a.outcomes.told = make(chan outcome, maxOutcomes)
+	}
 	a.statuses = statuslist.New(statuslist.Options{Store: o.Store, Life: o.Lives.Access, Now: o.Now})
 	a.uses = newUses(a)
 	a.scratch.New = func() any { return &engine.Assessment{} }

@@ -35,7 +35,7 @@ func (a *Authority) unanswered(q *question, cause error) *verdict {
 	fault, class := faultOf(cause), p.ClassOf(q.scopes, types)
 	v := &verdict{fault: cause}
 	var life time.Duration
-	v.outcome, life = p.UnderFault(fault, q.stage, class)
+	v.outcome, life = p.UnderFault(fault, q.stage, class, q.subject, q.client.ID)
 	if v.outcome == engine.StepUp {
 		v.challenge = *a.strongest()
 		if a.met(q, &v.challenge) || a.justProved(q, &v.challenge) {

@@ -365,9 +365,7 @@ func (a *Authority) Finish(ctx context.Context, in *Interaction, answer Answer) 
 		a.withhold(ctx, in.Person.Subject, in.Client.ID, in.state.Approved.Removed)
 	}
 	if refused != nil {
-		if in.state.Challenge != nil {
-			a.conclude(in.state.ChallengedBy, signals.Abandoned)
-		}
+		a.conclude(in.state.ChallengedBy, signals.Abandoned) // of a challenge that is open
 		return "", refused
 	}
 	a.conclude(in.state.Approved.Decision, signals.OutcomeSuccess)

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -19,7 +20,7 @@ type outcome struct {
 }
 
 const (
-	maxOutcomes = 1 << 14 // that wait to be told
+	maxOutcomes = 1 << 12 // that wait to be told
 	maxWatched  = 1 << 16 // interactions whose end is waited for
 	maxTellings = 5       // of one outcome
 	// beforehand is how long before an interaction expires it is looked at: afterwards
@@ -118,16 +119,15 @@ func (a *Authority) Report(ctx context.Context) {
 func (a *Authority) abandon(ctx context.Context) {
 	for _, key := range a.outcomes.due(a.now().Add(beforehand)) {
 		var s answering
-		if _, err := a.read(ctx, key, &s); err != nil {
-			continue // ended
+		_, err := a.read(ctx, key, &s)
+		if err == nil { // its request ends with another load of the page as well
+			_, err = a.read(ctx, s.Pushed, &pushed{})
 		}
-		if _, err := a.read(ctx, s.Pushed, &pushed{}); err != nil {
-			continue // its request was answered on another load of the page
-		}
-		if s.Challenge != nil && s.ChallengedBy != "" {
-			a.conclude(s.ChallengedBy, signals.Abandoned)
-		} else {
-			a.conclude(s.Decision, signals.Abandoned)
+		switch {
+		case err == nil:
+			a.conclude(cmp.Or(s.ChallengedBy, s.Decision), signals.Abandoned)
+		case !errors.Is(err, ErrGone):
+			outcomesLostTotal.Inc()
 		}
 	}
 }

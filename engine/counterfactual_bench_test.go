@@ -8,7 +8,7 @@ import (
 // BenchmarkCounterfactual tries all sets of families in vain: the most that a
 // question can cost.
 func BenchmarkCounterfactual(b *testing.B) {
-	never, err := ParsePolicy(bytes.Replace(defaultPolicy, []byte("{step_up: 0.007, deny: 0.3}"), []byte("{step_up: 0.00000001, deny: 0.3}"), 1))
+	never, err := ParsePolicy(bytes.Replace(defaultPolicy, []byte("{step_up: 0.0025, deny: 0.3}"), []byte("{step_up: 0.00000001, deny: 0.3}"), 1))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func strange(at time.Time) []signals.Attempt {
 // wary is a policy that challenges what is a little strange.
 func wary(t testing.TB) *Policy {
 	t.Helper()
-	p, err := ParsePolicy(bytes.Replace(defaultPolicy, []byte("{step_up: 0.007, deny: 0.3}"), []byte("{step_up: 0.00005, deny: 0.002}"), 1))
+	p, err := ParsePolicy(bytes.Replace(defaultPolicy, []byte("{step_up: 0.0025, deny: 0.3}"), []byte("{step_up: 0.00001, deny: 0.0005}"), 1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,7 +116,7 @@ func TestExploreReplays(t *testing.T) {
 	m := calm(t)
 	e := open(t, t.TempDir(), serving(m, nil))
 	defer e.Close()
-	text := strings.Replace(string(defaultPolicy), "step_up: 0.007, deny: 0.3}", "step_up: 0.0000001, deny: 0.3}", 1) + "\nexplore: {share: 0.05, below: 0.4}\n"
+	text := strings.Replace(string(defaultPolicy), "step_up: 0.0025, deny: 0.3}", "step_up: 0.0000001, deny: 0.3}", 1) + "\nexplore: {share: 0.05, below: 0.4}\n"
 	p, err := ParsePolicy([]byte(text))
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 )
 
 // How a value of the vector stands in a fact: two bits say which, and the bytes of the
-// last way follow. Of the 360 of an ordinary attempt some 165 are missing, 100 are zero
+// last way follow. Of the 368 of an ordinary attempt some 165 are missing, 100 are zero
 // and 17 one: three quarters of the bytes, of which every one is hashed and kept.
 const (
 	valueMissing = iota // the NaN that features write

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waryauth/wary/features"
+	"github.com/waryauth/wary/features/lists"
 )
 
 // Stage is where in an exchange an authorization server asks the engine.
@@ -87,10 +88,11 @@ func (p *Policy) ClassOf(scopes, types []string) Class {
 	return Ordinary
 }
 
-// UnderFault returns what follows where the engine itself gives no answer, and how
-// long what is granted nevertheless lives at most. A policy without the section denies.
-func (p *Policy) UnderFault(f Fault, s Stage, c Class) (Outcome, time.Duration) {
-	if out := p.faults.answers[f][s][c]; out != features.Undecided {
+// UnderFault returns what follows for a subject of a client where the engine itself gives
+// no answer, and how long what is granted nevertheless lives at most. Whom a list denies
+// by name is denied, and a policy without the section denies everyone.
+func (p *Policy) UnderFault(f Fault, s Stage, c Class, subject, client string) (Outcome, time.Duration) {
+	if out := p.faults.answers[f][s][c]; out != features.Undecided && !lists.Denies(p.lists, subject, client) {
 		return out, p.faults.life
 	}
 	return Deny, 0

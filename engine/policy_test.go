@@ -44,9 +44,9 @@ func TestPolicyDefects(t *testing.T) {
 	f("version: 1", "version: 0", "version")
 	f("version: 1", "version: one", "uint")
 	f("name: default", "nome: default", "nome")
-	f("medium: 0.007, high", "medium: 0.9, high", "medium < high")
-	f("{step_up: 0.007, deny: 0.3}", "{step_up: 0.6, deny: 0.5}", "actions.default", "below step_up")
-	f("{step_up: 0.007, deny: 0.3}", "{step_up: 1.5, deny: 2}", "actions.default.step_up")
+	f("medium: 0.0025, high", "medium: 0.9, high", "medium < high")
+	f("{step_up: 0.0025, deny: 0.3}", "{step_up: 0.6, deny: 0.5}", "actions.default", "below step_up")
+	f("{step_up: 0.0025, deny: 0.3}", "{step_up: 1.5, deny: 2}", "actions.default.step_up")
 	f("  payment:        {", "  paymint:        {", "actions.paymint", "is no action")
 	f("max_age: 0", "max_age: -1", "challenge.max_age")
 	f("ceilings: {low: 4, medium: 2, high: 1}", "ceilings: {low: 1, medium: 2, high: 1}", "more risk must not grant more")
@@ -114,10 +114,11 @@ func policyWith(t *testing.T, lists string) *Policy {
 func TestFaultTable(t *testing.T) {
 	text := string(defaultPolicy)
 	at := strings.Index(text, "faults:\n")
-	own, err := ParsePolicy([]byte(text + `    slow:
+	next := at + strings.Index(text[at:], "\n# ") + 1 // of the section behind it
+	own, err := ParsePolicy([]byte(text[:next] + `    slow:
       default:      {ordinary: deny, payments: deny, administration: deny}
       introspected: {ordinary: allow, payments: step_up, administration: deny}
-`))
+` + text[next:]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestFaultTable(t *testing.T) {
 	}
 	f := func(p *Policy, fault Fault, s Stage, c Class, want Outcome) {
 		t.Helper()
-		if got, life := p.UnderFault(fault, s, c); got != want || want != Deny && life != time.Minute {
+		if got, life := p.UnderFault(fault, s, c, "anna", "tpp-1"); got != want || want != Deny && life != time.Minute {
 			t.Errorf("%s %s %s: %s for %v, want %s", FaultNames[fault], StageNames[s], ClassNames[c], OutcomeNames[got], life, OutcomeNames[want])
 		}
 	}
@@ -146,6 +147,11 @@ func TestFaultTable(t *testing.T) {
 				f(&Policy{}, Fault(fault), Stage(s), Class(c), Deny)
 			}
 		}
+	}
+	listed := policyWith(t, "[{name: gone, verdict: deny, subjects: [anna]}, {name: watched, verdict: step_up, subjects: [bert]}]")
+	f(listed, FaultError, Refreshed, Ordinary, Deny)
+	if got, _ := listed.UnderFault(FaultError, Refreshed, Ordinary, "bert", "tpp-1"); got != Allow {
+		t.Errorf("%s: only who is denied is denied without an answer", OutcomeNames[got])
 	}
 	for _, c := range [...]struct {
 		scopes, types []string

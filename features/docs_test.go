@@ -21,7 +21,7 @@ func TestDocs(t *testing.T) {
 	for i, from := range sources() {
 		notes[i].Takes = from
 	}
-	want := AppendDocs(nil, notes)
+	want := appendDocs(nil, notes)
 	if *update {
 		if err := os.WriteFile(file, want, 0o644); err != nil {
 			t.Fatal(err)
@@ -37,7 +37,7 @@ func TestDocs(t *testing.T) {
 }
 
 // cardNotes reads the shares that the shipped model's card tells.
-func cardNotes(t *testing.T) *[Width]Notes {
+func cardNotes(t *testing.T) *[Width]note {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "models", "baseline", "card.json"))
 	if err != nil {
@@ -50,7 +50,7 @@ func cardNotes(t *testing.T) *[Width]Notes {
 	if len(card.Gain) == 0 || len(card.Missing) == 0 {
 		t.Error("the card of models/baseline tells no shares: wary train writes them")
 	}
-	var notes [Width]Notes
+	var notes [Width]note
 	for i := range Schema {
 		notes[i].Gain, notes[i].Missing = card.Gain[Schema[i].Name], card.Missing[Schema[i].Name]
 	}

@@ -153,6 +153,29 @@ func TestStepUpByPasskey(t *testing.T) {
 	b.submit("passkey", "credential", d.says(b.options("get"))).shows("Allow access?")
 }
 
+// TestAPasskeyAnswersByTheNameThatWasAskedFor: what is stronger than what was asked for has
+// the name of it, since clients and resources compare names.
+func TestAPasskeyAnswersByTheNameThatWasAskedFor(t *testing.T) {
+	w := newWorld(t)
+	d := newDevice(t, false)
+	w.enrol(d)
+	f := func(want string, change func(*authz.Request), decide func(*engine.Assessment)) {
+		t.Helper()
+		w.decides(decide)
+		b := w.browser().come(change)
+		b.submit("passkey", "credential", d.says(b.options("get"))).shows("Allow access?").submit("consent").succeeds()
+		told := w.attempts()
+		if got := told[len(told)-1].Session.ACR; got != want {
+			t.Errorf("acr %q, want %q", got, want)
+		}
+	}
+	f(PasskeyACR, nil, nil)
+	f(PossessionACR, func(r *authz.Request) { r.ACRValues = []string{PossessionACR} }, nil)
+	f(PasskeyACR, func(r *authz.Request) { r.ACRValues = []string{PossessionACR, PasskeyACR} }, nil)
+	f(PossessionACR, func(r *authz.Request) { r.EssentialACR = []string{PossessionACR} }, nil)
+	f(PasskeyACR, func(r *authz.Request) { r.ACRValues = []string{"urn:other"} }, wantPasskey)
+}
+
 // TestPasskeysThatProveNothing sends answers that are right but for one thing each, on
 // the page of a step-up, with the right one as the control.
 func TestPasskeysThatProveNothing(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,10 +16,13 @@ import (
 	"github.com/waryauth/wary/signals"
 )
 
+// baseline loads the embedded model once: proving it takes a while.
+var baseline = sync.OnceValues(models.Baseline)
+
 // withEngine has a real engine decide, by the embedded model and policy.
 func withEngine(t testing.TB, ask func(*engine.Engine) func(*engine.Assessment, time.Time) error) (*engine.Engine, option) {
 	t.Helper()
-	model, err := models.Baseline()
+	model, err := baseline()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +82,7 @@ func (towns) Locate(o *signals.Observation, _ time.Time) {
 // network than the client pushed its request from, and with another key than the person's
 // tokens had before, is that to the engine; the control is one that is not.
 func TestARedemptionIsComparedWithItsAuthorization(t *testing.T) {
-	model, err := models.Baseline()
+	model, err := baseline()
 	if err != nil {
 		t.Fatal(err)
 	}

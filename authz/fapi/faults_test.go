@@ -33,6 +33,9 @@ var faults = map[string]func(x *engine.Assessment, done, over <-chan struct{}) e
 	"bad number":   wrong(func(d *engine.Decision) { d.Probability = 2 }),
 }
 
+// whole are the faults of issue 7, tried with everything that may be asked for.
+var whole = []string{"error", "hang", "garbage", "slow"}
+
 func wrong(spoil func(*engine.Decision)) func(*engine.Assessment, <-chan struct{}, <-chan struct{}) error {
 	return func(x *engine.Assessment, _, _ <-chan struct{}) error {
 		allowAll(x)
@@ -90,6 +93,9 @@ func matrix(t *testing.T, policy *engine.Policy, names ...string) (allowed, othe
 			for class, ask := range asks {
 				for _, proved := range []bool{false, true} {
 					c := cell{name, stage, class, proved}
+					if !slices.Contains(whole, name) && (!proved || class == "payment details" || class == "administration") {
+						continue // of these one more way of asking is enough: they are told apart by nothing but what the engine does
+					}
 					done := make(chan struct{})
 					failing := func(run func() string) string {
 						o := w.options
@@ -235,13 +241,10 @@ func TestTheMatrixFindsAWrongTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"error", "slow"}
-	allowed, _, _ := matrix(t, lax, names...)
-	for _, name := range names {
-		for _, want := range []string{name + " at introspected, ordinary, proved false: short", name + " at introspected, payments, proved true: short"} {
-			if !slices.Contains(allowed, want) {
-				t.Errorf("not found: %s", want)
-			}
+	allowed, _, _ := matrix(t, lax, "slow")
+	for _, want := range []string{"slow at introspected, ordinary, proved false: short", "slow at introspected, payments, proved true: short"} {
+		if !slices.Contains(allowed, want) {
+			t.Errorf("not found: %s", want)
 		}
 	}
 	for _, a := range allowed {

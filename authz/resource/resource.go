@@ -43,6 +43,10 @@ type Options struct {
 	Find   func(ctx context.Context, token string) (*authz.Token, error)
 	Proofs *authz.Proofs // of DPoP: authz.Authority.Proofs or authz.NewProofs
 
+	// ACRs are the issuer's authentication context classes, the weakest first: where a handler
+	// needs one of them, a stronger one will do. Without them only those it names will.
+	ACRs []string
+
 	// Used is told what a request that was let through used of its token: scopes and types
 	// of details that were needed, a subset of the token's. authz.Authority's narrowing
 	// learns from it. Nil: nobody is told.
@@ -106,7 +110,7 @@ func (v *Verifier) Protect(n Needs, next http.Handler) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		t, err := v.verify(r)
 		if err == nil {
-			err = n.satisfied(t, v.o.Now())
+			err = v.satisfied(&n, t)
 		}
 		if err != nil {
 			v.refuse(w, r, &n, err)
@@ -127,7 +131,7 @@ func (v *Verifier) Check(w http.ResponseWriter, r *http.Request, n Needs) bool {
 	t := Token(r)
 	err := errNoToken
 	if t != nil {
-		err = n.satisfied(t, v.o.Now())
+		err = v.satisfied(&n, t)
 	}
 	if err != nil {
 		v.refuse(w, r, &n, err)
@@ -245,7 +249,7 @@ func certificate(r *http.Request) *x509.Certificate {
 }
 
 // satisfied checks scopes (RFC 6750, section 3.1) and authentication (RFC 9470, section 3).
-func (n *Needs) satisfied(t *authz.Token, now time.Time) error {
+func (v *Verifier) satisfied(n *Needs, t *authz.Token) error {
 	for _, s := range n.Scopes {
 		if !slices.Contains(t.Scopes, s) {
 			return refusal(authz.InsufficientScope, "the access token lacks a scope")
@@ -254,11 +258,21 @@ func (n *Needs) satisfied(t *authz.Token, now time.Time) error {
 	if n.Detail != "" && len(Details(t, n.Detail)) == 0 {
 		return refusal(authz.InsufficientScope, "the access token lacks an authorization detail")
 	}
-	if len(n.ACRs) > 0 && (t.ACR == "" || !slices.Contains(n.ACRs, t.ACR)) {
+	if len(n.ACRs) > 0 && !v.reaches(t.ACR, n.ACRs) {
 		return refusal(authz.InsufficientAuth, "a stronger authentication is wanted")
 	}
-	if n.MaxAge > 0 && (t.AuthTime.IsZero() || now.Sub(t.AuthTime) > n.MaxAge) {
+	if n.MaxAge > 0 && (t.AuthTime.IsZero() || v.o.Now().Sub(t.AuthTime) > n.MaxAge) {
 		return refusal(authz.InsufficientAuth, "a more recent authentication is wanted")
 	}
 	return nil
+}
+
+// reaches reports whether an authentication context class is one of those that are
+// needed, or is stronger than one of them.
+func (v *Verifier) reaches(acr string, needed []string) bool {
+	have := slices.Index(v.o.ACRs, acr)
+	return acr != "" && slices.ContainsFunc(needed, func(n string) bool {
+		want := slices.Index(v.o.ACRs, n)
+		return n == acr || want >= 0 && have >= want
+	})
 }

@@ -316,6 +316,17 @@ func TestStepUp(t *testing.T) {
 	f("strong", time.Minute, 200, "proving")
 	f("weak", time.Minute, 401, "insufficient_user_authentication")
 	f("", time.Minute, 401, "insufficient_user_authentication")
+	f("strongest", time.Minute, 401, "insufficient_user_authentication") // nobody said that it is
+	v = w.guard(func(o *resource.Options) {
+		o.Find = func(context.Context, string) (*authz.Token, error) { t := person; return &t, nil }
+		o.ACRs = []string{"weak", "strong", "strongest"}
+	})
+	f("strongest", time.Minute, 200, "proving")
+	f("strong", time.Minute, 200, "proving")
+	f("stronger", time.Minute, 200, "proving")
+	f("weak", time.Minute, 401, "insufficient_user_authentication")
+	f("unknown", time.Minute, 401, "insufficient_user_authentication")
+	f("", time.Minute, 401, "insufficient_user_authentication")
 	f("strong", 6*time.Minute, 401, "insufficient_user_authentication")
 	person.ACR, person.AuthTime = "strong", time.Time{} // a client's own token
 	is(t, send(v, needs, w.request("token")), 401, "insufficient_user_authentication")

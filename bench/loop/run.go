@@ -49,7 +49,7 @@ func (o *plan) trainer(ctx context.Context, s *feedback.Slices) ([]byte, models.
 	data := func(m *feedback.Matrix) train.Data {
 		return train.Data{Columns: features.Width, X: m.X, Y: m.Y, Weight: m.Weight}
 	}
-	c := train.Candidate{Library: o.library, Params: o.parameters(), Prior: s.Prior,
+	c := train.Candidate{Library: o.library, Params: o.parameters(), Prior: s.Prior, Share: s.Share,
 		Training: data(&s.Training), Stopping: data(&s.Stopping), Calibrating: data(&s.Calibrating)}
 	return c.Make(ctx, models.Card{})
 }

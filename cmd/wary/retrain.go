@@ -138,7 +138,7 @@ func (r *retraining) train(ctx context.Context, s *feedback.Slices) ([]byte, mod
 	data := func(m *feedback.Matrix) train.Data {
 		return train.Data{Columns: features.Width, X: m.X, Y: m.Y, Weight: m.Weight}
 	}
-	c := train.Candidate{Library: r.library, Params: r.params, Prior: s.Prior,
+	c := train.Candidate{Library: r.library, Params: r.params, Prior: s.Prior, Share: s.Share,
 		Training: data(&s.Training), Stopping: data(&s.Stopping), Calibrating: data(&s.Calibrating)}
 	return c.Make(ctx, models.Card{})
 }

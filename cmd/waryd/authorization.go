@@ -289,7 +289,7 @@ func (a *authorization) routes(d *daemon, p *authorizationParts, secret [32]byte
 
 // resources puts what takes access tokens behind a verifier: userinfo, and the bank.
 func (a *authorization) resources(mux *http.ServeMux, path string, wire *fapi.Server, demo bool, mtls string, log *slog.Logger) error {
-	o := resource.Options{URL: a.authority.Issuer(), Audience: a.authority.Audience(), Find: a.authority.Introspect, Proofs: a.authority.Proofs(), Used: a.authority.Used, Log: log}
+	o := resource.Options{URL: a.authority.Issuer(), Audience: a.authority.Audience(), Find: a.authority.Introspect, Proofs: a.authority.Proofs(), ACRs: a.authority.ACRs(), Used: a.authority.Used, Log: log}
 	if mtls != "" {
 		o.Aliases = []string{mtls}
 	}

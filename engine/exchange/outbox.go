@@ -195,7 +195,7 @@ func (o *Outbox) readFacts() ([]pending, error) {
 			p = o.pendingOf(fact)
 		}
 		if size += len(p.message.Value) + overhead; size > maxValue && len(batch) > 0 {
-			p.message.Value, p.deed = slices.Clone(p.message.Value), slices.Clone(p.deed) // the next batch overwrites the buffers
+			p.keep()
 			o.held = p
 			break
 		}
@@ -205,6 +205,15 @@ func (o *Outbox) readFacts() ([]pending, error) {
 		batch = append(batch, *p)
 	}
 	return batch, nil
+}
+
+// keep gives a message memory of its own: the next batch overwrites the buffers.
+func (p *pending) keep() {
+	m := &p.message
+	m.Key, m.Value, p.deed = slices.Clone(m.Key), slices.Clone(m.Value), slices.Clone(p.deed)
+	for i := range m.Headers {
+		m.Headers[i].Value = slices.Clone(m.Headers[i].Value)
+	}
 }
 
 // overhead is more than a message's key and headers take, in bytes.

@@ -323,15 +323,21 @@ func TestBoundedMemory(t *testing.T) {
 	}
 }
 
-// TestValuesStay: what is held for the next batch is not overwritten by it.
+// TestValuesStay: what is held for the next batch is not overwritten by it: value, key,
+// headers and deed.
 func TestValuesStay(t *testing.T) {
 	e := newEngine(t)
 	score(t, e, "a", 1500)
 	var want, got []string
+	whole := func(m *kafka.Message) string { return fmt.Sprintf("%s %s %s %s", m.Topic, m.Key, m.Value, m.Headers) }
 	for _, m := range messages(t, e) {
-		want = append(want, string(m.message.Value))
+		want = append(want, whole(&m.message))
 	}
-	o := newOutbox(t, e, Settings{Brokers: []string{"127.0.0.1:9"}}, placeFile(t))
+	var wantDeeds, gotDeeds []byte
+	for _, s := range stretches(t, e, 1) {
+		wantDeeds = append(wantDeeds, s.deeds...)
+	}
+	o := newStateOutbox(t, e, Settings{Brokers: []string{"127.0.0.1:9"}}, placeFile(t))
 	defer o.end()
 	held := false
 	for {
@@ -343,12 +349,13 @@ func TestValuesStay(t *testing.T) {
 			break
 		}
 		held = held || o.held != nil
-		for _, p := range batch {
-			got = append(got, string(p.message.Value))
+		for _, p := range batch[:len(batch)-1] {
+			got = append(got, whole(&p.message))
+			gotDeeds = append(gotDeeds, p.deed...)
 		}
 	}
-	if !slices.Equal(got, want) || !held {
-		t.Errorf("%d values differ from %d of the log, or none was held (%v)", len(got), len(want), held)
+	if !slices.Equal(got, want) || !slices.Equal(gotDeeds, wantDeeds) || !held {
+		t.Errorf("%d messages differ from %d of the log, or none was held (%v)", len(got), len(want), held)
 	}
 }
 

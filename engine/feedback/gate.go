@@ -65,8 +65,8 @@ func (l *Limits) defaults() {
 type Trial struct {
 	Limits Limits
 	Policy *engine.Policy // that decides; nil: each attempt's own
-	// Prior is the share of fraud that probabilities are for, 0 the rows' own: fraud
-	// weighs as much as makes it so.
+	// Prior is the share of fraud that probabilities are for, 0 the rows' own: fraud,
+	// what was denied included, weighs as much as makes it so.
 	Prior  float64
 	Golden []Golden
 	// Before are the rows of the days before, for the drift of inputs until those that
@@ -82,8 +82,9 @@ type Trial struct {
 type trialRow struct {
 	vector features.Vector
 	c      engine.Case // what it was besides; its vector is not valid
-	fraud  bool
-	weight float64 // 0: nobody knows what it was
+	fraud  bool        // as far as is known
+	denied bool        // and nobody has said anything
+	weight float64     // 0: nobody knows what it was
 	stands float64
 	family string
 }
@@ -91,12 +92,12 @@ type trialRow struct {
 // Add puts an attempt to the trial. weight is how much it counts where fraud and
 // legitimate attempts are told apart, 0 where nobody knows what it was; stands is how
 // many it stands for where all attempts are counted; family is what kind of fraud it
-// was, as far as anybody said.
+// was, as far as anybody said. What is fraud of weight 0 was denied, and believed so.
 //
 // What is not known counts as well: of those whom the champion challenged or denied
 // least is known, and a rate over the others would say that it challenges nobody.
 func (t *Trial) Add(c *engine.Case, fraud bool, weight, stands float64, family string) {
-	r := trialRow{vector: *c.Vector, c: *c, fraud: fraud && weight > 0, weight: weight, stands: stands, family: family}
+	r := trialRow{vector: *c.Vector, c: *c, fraud: fraud && weight > 0, denied: fraud && weight == 0, weight: weight, stands: stands, family: family}
 	r.c.Vector = nil
 	t.rows = append(t.rows, r)
 }
@@ -178,7 +179,11 @@ func (t *Trial) bench(champion, candidate *models.Model) *bench {
 			b.users++
 		}
 		b.user, b.fraud = append(b.user, n), append(b.fraud, r.fraud)
-		of[index(r.fraud)] += r.weight
+		if r.fraud || r.denied {
+			of[1] += max(r.weight, 1) // however little it is trusted
+		} else {
+			of[0] += r.stands
+		}
 	}
 	scale := 1.0
 	if t.Prior > 0 {
@@ -189,8 +194,8 @@ func (t *Trial) bench(champion, candidate *models.Model) *bench {
 		r := &t.rows[i]
 		w := r.weight
 		stands := r.stands
-		if r.fraud {
-			w, stands = w*scale, w*scale
+		if r.fraud || r.denied {
+			w, stands = w*scale, max(w, 1)*scale
 		}
 		b.weight, b.stands = append(b.weight, w), append(b.stands, stands)
 		policy := t.Policy

@@ -83,7 +83,7 @@ const (
 func trialOfAll(t *testing.T) *Trial {
 	t.Helper()
 	text := string(engine.DefaultPolicy().Text)
-	text = strings.ReplaceAll(text, "{step_up: 0.007, deny: 0.3}", "{step_up: 0.2, deny: 0.95}")
+	text = strings.ReplaceAll(text, "{step_up: 0.0025, deny: 0.3}", "{step_up: 0.2, deny: 0.95}")
 	policy, err := engine.ParsePolicy([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -238,12 +238,24 @@ func TestFiguresOfGates(t *testing.T) {
 			near(t, "step_up for the prior", g.Figures["step_up.champion"], (caught*w+40)/(4000+200*w), 1e-12)
 		}
 	}
-	// What nobody knows counts among all, and in nothing else.
-	before := x.Judge(m, m)
+	// Of 300 that were denied each weighs as much as one that is known.
 	var v features.Vector
 	v[columns[caughtMark]] = 1
+	y := trialOfAll(t)
+	y.Prior = 0.001
+	for i := range 300 {
+		y.Add(&engine.Case{Vector: &v, Action: signals.Login, User: features.Key(7000 + i)}, true, 0, 1, "alpha")
+	}
+	for _, g := range y.Judge(m, m) {
+		if w := 4000.0 / 999 / 500; g.Name == RatesGate {
+			near(t, "step_up with the denied", g.Figures["step_up.champion"], (caught*w+300*w+40)/(4000+500*w), 1e-12)
+		}
+	}
+	// What nobody knows counts among all, and in nothing else.
+	x.Prior, w = 0, 1
+	before := x.Judge(m, m)
 	for i := range 400 {
-		x.Add(&engine.Case{Vector: &v, Action: signals.Login, User: features.Key(9000 + i)}, true, 0, 1, "alpha")
+		x.Add(&engine.Case{Vector: &v, Action: signals.Login, User: features.Key(9000 + i)}, false, 0, 1, "")
 	}
 	for i, g := range x.Judge(m, m) {
 		switch g.Name {

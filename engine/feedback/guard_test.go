@@ -15,10 +15,7 @@ import (
 )
 
 // crowd is attempts of many people over days, of which much is said.
-type crowd struct {
-	stream
-	day time.Duration // of the next label
-}
+type crowd struct{ stream }
 
 const crowdUsers = 2000
 

@@ -1,6 +1,7 @@
 package feedback
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,8 @@ type join struct {
 	decision map[journal.Address][]said
 	attempt  map[features.Key][]said
 	misses   []missed
-	node     int // of this log, -1 as long as nothing tells
+	families []string // "" is the first
+	node     int      // of this log, -1 as long as nothing tells
 
 	held     map[arrival]bool
 	resumed  map[journal.Address]int64 // challenged decisions, and when an attempt that met the challenge was let in
@@ -38,13 +40,14 @@ type join struct {
 	report   Report
 }
 
-// said is what somebody said of a decision.
+// said is what somebody said of a decision. It is small: of a log of logins there is one
+// for each.
 type said struct {
+	at     int64  // Unix milliseconds, by who said it
+	day    int32  // on which it came, since 1970
+	family uint16 // number of the kind of fraud
 	value  signals.FeedbackValue
 	source signals.Source
-	at     int64 // Unix milliseconds, by who said it
-	day    int32 // on which it came, since 1970
-	family string
 }
 
 // missed is feedback about a decision that could not be found when it came.
@@ -71,7 +74,7 @@ type verdict struct {
 
 func newJoin(horizon time.Duration, g Guards) *join {
 	return &join{
-		horizon: horizon, guards: g, node: -1,
+		horizon: horizon, guards: g, node: -1, families: []string{""},
 		seen: map[features.Key]bool{}, arrivals: map[arrival]int{}, decision: map[journal.Address][]said{}, attempt: map[features.Key][]said{},
 		held: map[arrival]bool{}, resumed: map[journal.Address]int64{}, tried: map[features.Key]bool{}, verdicts: map[journal.Address]int{},
 	}
@@ -86,7 +89,7 @@ func (j *join) hear(t *engine.Told) {
 	j.seen[t.ID] = true
 	s := said{value: t.Value, source: t.Source, at: t.Time.UnixMilli(), day: dayOf(t.Logged)}
 	if t.Kind == signals.Label {
-		s.family = familyOf(t.Note)
+		s.family = j.family(familyOf(t.Note))
 		j.arrivals[arrival{s.day, s.source}]++
 	}
 	switch {
@@ -228,10 +231,24 @@ func (j *join) row(c *engine.Case) *Row {
 		r.Result = signals.Failure
 	}
 	if v.label.value != 0 {
-		r.Label, r.Source, r.Said, r.Weight, r.Family = v.label.value, v.label.source, time.UnixMilli(v.label.at), v.weight, v.label.family
+		r.Label, r.Source, r.Said, r.Weight, r.Family = v.label.value, v.label.source, time.UnixMilli(v.label.at), v.weight, j.families[v.label.family]
 	}
 	return r
 }
+
+// family returns the number of a kind of fraud; of kinds beyond any sense it is that of
+// none.
+func (j *join) family(name string) uint16 {
+	i := slices.Index(j.families, name)
+	if i < 0 && len(j.families) < mostFamilies {
+		i = len(j.families)
+		j.families = append(j.families, name)
+	}
+	return uint16(max(i, 0))
+}
+
+// mostFamilies bounds the kinds of fraud that are told apart.
+const mostFamilies = 256
 
 // familyOf returns the kind of fraud that a label's note tells: "family:" and up to 32
 // small letters, digits, "_" and "-". Other notes are free text, which stays in the log.

@@ -48,7 +48,10 @@ type Slices struct {
 	Training    Matrix // trees are grown from it
 	Stopping    Matrix // and ended where the loss on it is smallest
 	Calibrating Matrix // probabilities are fitted to it: rows weigh as many as they stand for
-	Prior       float64
+	// Share is that of fraud among all attempts of the days that calibrate, what was
+	// stopped included: of that Calibrating holds little, since little is known of it.
+	Share float64
+	Prior float64 // that probabilities are to be for; 0 is the log's own
 }
 
 // told returns the slices for the card.

@@ -83,7 +83,8 @@ func (t *Turn) read(ctx context.Context, v *Verdict) (*window, error) {
 	w := &window{slices: Slices{Prior: t.Prior}, trial: &trial}
 	trial.Prior, trial.Before = t.Prior, &w.before
 	others, later := 0, 0
-	return w, t.each(ctx, v, s.delays, func(x *sample) {
+	var fraud, all float64
+	err = t.each(ctx, v, s.delays, func(x *sample) {
 		between := !x.Logged.Before(laterFrom) && x.Logged.Before(judgeFrom)
 		if between && x.Result != signals.Failure {
 			if later++; later%thin == 0 {
@@ -95,10 +96,16 @@ func (t *Turn) read(ctx context.Context, v *Verdict) (*window, error) {
 				return
 			}
 		}
+		if between && x.Result != signals.Failure {
+			n := x.all(stride)
+			if all += n; x.fraud || x.denied {
+				fraud += n
+			}
+		}
 		switch {
 		case !x.Logged.Before(judgeFrom):
 			if x.Result != signals.Failure {
-				w.trial.Add(&x.Case, x.fraud, x.standing(stride), x.all(stride), x.family())
+				w.trial.Add(&x.Case, x.fraud || x.denied, x.standing(stride), x.all(stride), x.family())
 			}
 		case !between:
 			w.slices.Training.grow(x)
@@ -110,6 +117,8 @@ func (t *Turn) read(ctx context.Context, v *Verdict) (*window, error) {
 			}
 		}
 	})
+	w.slices.Share = fraud / max(all, 1)
+	return w, err
 }
 
 // survey makes the first pass.
@@ -170,7 +179,10 @@ func (x *sample) standing(stride int) float64 {
 
 // all returns how many an attempt stands for among all.
 func (x *sample) all(stride int) float64 {
-	if x.fraud || x.denied {
+	switch {
+	case x.fraud:
+		return max(x.standing(stride), 1) // however little its label is trusted
+	case x.denied:
 		return 1
 	}
 	return float64(stride)

@@ -82,7 +82,7 @@ type Report struct {
 // end. An error is yielded once and ends it. The daemon may run meanwhile.
 //
 // It reads the log three times: for what was said, for whom it is about, and for the
-// rows. Of the log it keeps some 100 bytes for each that something was said of.
+// rows. It keeps some 200 bytes for each decision that something was said of.
 func Window(data string, from, to time.Time, o WindowOptions) iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
 		j, err := read(data, from, to, &o)

@@ -8,12 +8,12 @@ import (
 	"github.com/waryauth/wary/signals"
 )
 
-// benchDaemon is a log of 2,000 decisions over 20 days, of which a tenth is labelled.
+// benchDaemon is a log of 2,000 decisions over 2 days, of which a tenth is labelled.
 func benchDaemon(b *testing.B) string {
 	d := newDaemon(b)
 	const attempts = 2000
 	for i := range attempts {
-		n := d.score(fmt.Sprint("user-", i%97), at(i/100, 0).Add(time.Duration(i%100)*time.Minute))
+		n := d.score(fmt.Sprint("user-", i%97), at(i/1000, 0).Add(time.Duration(i%1000)*time.Minute))
 		if i%10 == 0 {
 			d.say(n, false, signals.Fraud, signals.Analyst, at(25, 0), at(25, 0), "")
 		}
@@ -39,7 +39,7 @@ func BenchmarkWindow(b *testing.B) {
 	}
 }
 
-// BenchmarkExport writes 2,000 rows in 20 files.
+// BenchmarkExport writes 2,000 rows in 2 files.
 func BenchmarkExport(b *testing.B) {
 	dir := benchDaemon(b)
 	b.ReportAllocs()

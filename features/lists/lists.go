@@ -73,6 +73,14 @@ func Parse(docs []Document, fail func(path, format string, args ...any), outcome
 	return out
 }
 
+// Denies reports whether a list denies a person or a client by name. Of places it knows
+// nothing: it is for where there is no trace to look at.
+func Denies(ls []List, subject, client string) bool {
+	return slices.ContainsFunc(ls, func(l List) bool {
+		return l.Verdict == features.Denied && (slices.Contains(l.subjects, subject) || slices.Contains(l.clients, client))
+	})
+}
+
 // Bound are lists with their identifiers hashed. They are immutable.
 type Bound []bound
 

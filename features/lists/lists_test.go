@@ -15,6 +15,7 @@ func TestLists(t *testing.T) {
 		{Name: "office", Verdict: "allow", Networks: []string{"10.1.0.0/16", "10.0.0.0/8", "2001:db8::/32"}},
 		{Name: "watched", Verdict: "step_up", Subjects: []string{"anna"}, Clients: []string{"tpp-9"}},
 		{Name: "embargo", Verdict: "deny", Countries: []string{"KP"}},
+		{Name: "gone", Verdict: "deny", Subjects: []string{"mallory"}, Clients: []string{"tpp-0"}},
 	}
 	all := Parse(docs, func(path, format string, args ...any) { t.Errorf(path+": "+format, args...) }, func(_, v string) features.Outcome {
 		return map[string]features.Outcome{"allow": features.Allowed, "step_up": features.SteppedUp, "deny": features.Denied}[v]
@@ -44,4 +45,12 @@ func TestLists(t *testing.T) {
 	f("bert", "tpp-1", "DE", "2001:db9::", Listed{})
 	f("anna", "tpp-1", "KP", "", Listed{features.SteppedUp: 2, features.Denied: 3})
 	f("", "tpp-9", "", "", Listed{features.SteppedUp: 2})
+	for _, c := range [...]struct {
+		subject, client string
+		want            bool
+	}{{"mallory", "tpp-1", true}, {"bert", "tpp-0", true}, {"anna", "tpp-9", false}, {"bert", "tpp-1", false}} {
+		if got := Denies(all, c.subject, c.client); got != c.want {
+			t.Errorf("%s %s is denied by name: %v", c.subject, c.client, got)
+		}
+	}
 }

@@ -19,6 +19,9 @@ type Candidate struct {
 	Params  Params // names and directions of the features are the schema's, whatever stands there
 	// Prior is the share of fraud that probabilities are for; 0 is that of Calibrating.
 	Prior float64
+	// Share is that of fraud where Calibrating was drawn, 0 that of its rows: fraud which
+	// was stopped may be missing there.
+	Share float64
 	// Training grows the trees, Stopping ends growing, Calibrating, whose rows weigh as
 	// many as they stand for, makes probabilities of scores.
 	Training, Stopping, Calibrating Data
@@ -86,6 +89,9 @@ func (c *Candidate) calibrate(l *Library, text []byte) (models.Calibration, map[
 		return models.Calibration{}, nil, err
 	}
 	made, losses, err := Calibrate(raw, d.Y, d.Weight)
+	if c.Share > 0 {
+		share = c.Share
+	}
 	if err == nil && c.Prior > 0 {
 		made.PriorShift, err = PriorShift(c.Prior, share)
 	}

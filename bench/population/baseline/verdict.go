@@ -232,7 +232,7 @@ const limits = "A program on the victim's own device shows the victim's address,
 	"That leaves an address that is new for somebody whose address seldom changes, a key that the device no longer proves, a weaker proof than usual, the hour and the hands: " +
 	"a deployment that reports address and browser only sees the first of these. A targeted one differs there by provider and place, as everybody does who visits friends. " +
 	"A client that was taken over asks what an honest client asks that has grown; its first victims come before its servers, its redirect URI or the crowd of its users can show it. " +
-	"A threshold for each deployment changes little: the shares above are short of what the tables say for want of evidence, not of scale."
+	"In a small deployment a network that nobody came from before has no failures yet, and looks better than one that no file knows. A threshold of its own for each deployment changes little: what is missing is evidence, not scale."
 
 // told says how the judged rows came about.
 func (c *Recipe) told() []string {

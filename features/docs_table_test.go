@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Notes are what docs/features.md tells of a feature that the Schema does not know.
-type Notes struct {
+// note is what docs/features.md tells of a feature that the Schema does not know.
+type note struct {
 	Gain, Missing float64  // by the shipped model's card
 	Takes         []string // what of an attempt, and of memory, it depends on
 }
 
-// AppendDocs appends docs/features.md: a table of the Schema for each family, with
+// appendDocs appends docs/features.md: a table of the Schema for each family, with
 // notes by the index of the feature.
-func AppendDocs(dst []byte, notes *[Width]Notes) []byte {
+func appendDocs(dst []byte, notes *[Width]note) []byte {
 	dst = append(dst, "# Features\n\nGenerated from `features.Schema` and the card of `models/baseline` by `go test ./features -run Docs -update`.\n\n"...)
 	dst = append(dst, "A vector holds these "+strconv.Itoa(Width)+" numbers as float32, in this order; NaN where the value is missing.\n\n"+
 		"- *Risk* says how a feature may move the risk: up (the risk never falls as it rises), down, or freely.\n"+
@@ -39,7 +39,7 @@ func AppendDocs(dst []byte, notes *[Width]Notes) []byte {
 	return dst
 }
 
-func appendRow(dst []byte, i int, f *Feature, n *Notes) []byte {
+func appendRow(dst []byte, i int, f *Feature, n *note) []byte {
 	gain := "-"
 	if n.Gain > 0 {
 		gain = percent(n.Gain)
