@@ -115,7 +115,7 @@ type Issued struct {
 	IDToken      string
 	Scopes       []string
 	Details      []Detail
-	Withheld     []Removal // of what was asked for, where a code is redeemed
+	Withheld     []Removal // of what was asked for: at the consent, and now
 	Decision     string
 }
 
@@ -232,7 +232,7 @@ func (a *Authority) exchange(ctx context.Context, c *Client, r *Redemption, rec 
 	if err != nil {
 		return nil, err
 	}
-	out.RefreshToken, out.Withheld = refresh, g.Removed
+	out.RefreshToken, out.Withheld = refresh, slices.Concat(g.Removed, out.Withheld)
 	return out, nil
 }
 

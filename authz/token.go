@@ -129,7 +129,7 @@ func (a *Authority) issue(ctx context.Context, p *Approval, g *Grant, c *Client,
 	now := a.now()
 	out := &Issued{
 		Life: min(p.life, a.o.Lives.Access), Binding: held.of(c.Constraint), Scopes: scopes.Among(p.scopes, g.Scopes), Details: scopes.AmongDetails(p.details, g.Details),
-		Decision: p.decision,
+		Decision: p.decision, Withheld: p.removed,
 	}
 	if len(out.Scopes) == 0 && len(out.Details) == 0 {
 		return nil, refuse(InvalidScope, "nothing of what was asked is granted")

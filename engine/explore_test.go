@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,14 @@ import (
 // exploring is the default policy with a bucket of 5 % below 0.4, all of which it denies.
 func exploring(t *testing.T) *Policy {
 	t.Helper()
-	text := strings.Replace(string(defaultPolicy), "deny: 0.3}", "deny: 0.02}", 1) + "\nexplore: {share: 0.05, below: 0.4}\n"
+	return exploringFrom(t, "{step_up: 0.007, deny: 0.02}")
+}
+
+// exploringFrom is it with other thresholds.
+func exploringFrom(t *testing.T, thresholds string) *Policy {
+	t.Helper()
+	own := regexp.MustCompile(`(?m)(^actions:\n  default: *)\{.*\}`)
+	text := own.ReplaceAllString(string(defaultPolicy), "${1}"+thresholds) + "\nexplore: {share: 0.05, below: 0.4}\n"
 	p, err := ParsePolicy([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -116,11 +124,7 @@ func TestExploreReplays(t *testing.T) {
 	m := calm(t)
 	e := open(t, t.TempDir(), serving(m, nil))
 	defer e.Close()
-	text := strings.Replace(string(defaultPolicy), "step_up: 0.0025, deny: 0.3}", "step_up: 0.0000001, deny: 0.3}", 1) + "\nexplore: {share: 0.05, below: 0.4}\n"
-	p, err := ParsePolicy([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := exploringFrom(t, "{step_up: 0.0000001, deny: 0.3}")
 	if err := e.SetPolicy(p); err != nil {
 		t.Fatal(err)
 	}

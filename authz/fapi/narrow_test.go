@@ -14,7 +14,7 @@ import (
 // learning returns a policy that makes up its mind about use after a few grants.
 func learning(t *testing.T) option {
 	text := string(engine.DefaultPolicy().Text)
-	for old, new := range map[string]string{"least_use: {2: 0.05, 3: 0.1}": "least_use: {1: 0.3}", "strength: 8 ": "strength: 1 "} {
+	for old, new := range map[string]string{"least_use: {2: 0.1, 3: 0.2}": "least_use: {1: 0.3}", "strength: 8 ": "strength: 1 "} {
 		if !strings.Contains(text, old) {
 			t.Fatalf("the default policy has no %q", old)
 		}

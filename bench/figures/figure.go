@@ -84,6 +84,11 @@ func groups() []group {
 			{"challenges_vs_rba_at_0.94_of_attacks", "<=0.2"},
 			{"takeovers_caught_vs_best_rule", ">=2"},
 		}, detection},
+		{"narrowing", []figure{
+			{"unused_sensitive_scopes_vs_before", "<=0.67"},
+			{"needed_scopes_asked_for_again", "<=0.02"},
+			{"needed_scopes_refused", "<=0"},
+		}, narrowed},
 	}
 }
 

@@ -33,7 +33,7 @@ func start(args []string, out *os.File) error {
 	o := plan{}
 	fs := flag.NewFlagSet("loop", flag.ExitOnError)
 	fs.Uint64Var(&o.seed, "seed", 1, "seed of the simulation")
-	fs.IntVar(&o.users, "users", 2500, "people")
+	fs.IntVar(&o.users, "users", 3000, "people")
 	fs.IntVar(&o.history, "history", 42, "days of log before the first week")
 	fs.IntVar(&o.days, "days", 35, "days from the first week on; the new attack begins on the 15th")
 	family := fs.String("family", population.ConsentPhish.String(), "attack that is new")

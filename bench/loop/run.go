@@ -40,7 +40,7 @@ const (
 // parameters grow a candidate: fewer trees than the embedded model has, since the log
 // of some thousand people is small.
 func (o *plan) parameters() train.Params {
-	return train.Params{Trees: 120, Leaves: 31, LearningRate: 0.1, MinLeafRows: 20, FeatureFraction: 0.4, BaggingFraction: 0.8,
+	return train.Params{Trees: 150, Leaves: 31, LearningRate: 0.1, MinLeafRows: 20, FeatureFraction: 0.5, BaggingFraction: 0.8,
 		L2: 5, MaxBin: 63, EarlyStopping: 20, Seed: 1, Threads: o.threads}
 }
 

@@ -131,7 +131,7 @@ func (t *tour) attempt(at time.Time) signals.Attempt {
 	a.ID, a.Time, a.Action = t.id(), at, signals.Login
 	a.Subject = "psu-" + t.run
 	a.UserPresent = signals.Some(true)
-	a.Client.ID, a.Client.AuthMethod = "budget-app-"+t.run, signals.PrivateKeyJWT // not under the attack of an earlier tour
+	a.Client.ID, a.Client.AuthMethod = "budget-app", signals.PrivateKeyJWT // under the attack of an earlier tour, which hides nothing
 	a.Session.AMR = []string{"pwd"}
 	a.Session.AuthTime = at
 	a.Authentication.Result, a.Authentication.Method = signals.Success, signals.Password

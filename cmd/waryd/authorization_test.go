@@ -149,7 +149,13 @@ func TestAuthorization(t *testing.T) {
 	c.file(clients, "app")
 	r := boot(t, data, "-authorization.listen=127.0.0.1:0", "-authorization.demo", "-authorization.clients="+clients)
 	c.reach(r)
+	// Of who was never seen before, on a daemon that has seen nobody, little is known: what
+	// is withheld is said.
 	status, body := c.token("app")
+	if status == 200 && body["scope"] != "accounts transactions" && body["withheld"] == nil {
+		t.Errorf("less than was asked for, and nothing says why: %v", body)
+	}
+	status, body = c.token("app")
 	token, _ := body["access_token"].(string)
 	if status != 200 || token == "" {
 		t.Fatalf("token: %d %v", status, body)

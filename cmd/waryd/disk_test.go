@@ -14,7 +14,7 @@ import (
 // TestFullDisk fills the disk under a running daemon and then frees it again.
 func TestFullDisk(t *testing.T) {
 	data := t.TempDir()
-	if err := syscall.Mount("wary", data, "tmpfs", 0, "size=1m"); err != nil {
+	if err := syscall.Mount("wary", data, "tmpfs", 0, "size=2m"); err != nil {
 		t.Skipf("a small file system cannot be mounted here: %v", err)
 	}
 	t.Cleanup(func() { // after the daemon's

@@ -93,6 +93,8 @@ func TestShadowed(t *testing.T) {
 		{Better, [][]*Row{spared, times(5, decided(engine.Allow, engine.StepUp, signals.Legitimate, fresh)), times(7, decided(engine.Allow, engine.Deny, signals.Fraud, fresh))}},
 		{Wait, [][]*Row{times(200, spared[0]), times(7, decided(engine.Allow, engine.StepUp, signals.Fraud, fresh))}}, // is it harmless?
 		{Harmful, [][]*Row{spared, times(60, decided(engine.Allow, engine.StepUp, 0, fresh)), times(9, decided(engine.Allow, engine.StepUp, signals.Fraud, fresh))}},
+		// Many are newly challenged, and as many are not any more: they are other people.
+		{Better, [][]*Row{spared, times(300, decided(engine.Allow, engine.StepUp, 0, fresh)), times(300, decided(engine.StepUp, engine.Allow, signals.Legitimate, fresh)), times(7, decided(engine.Allow, engine.StepUp, signals.Fraud, fresh))}},
 		{Worse, [][]*Row{spared, times(7, decided(engine.StepUp, engine.Allow, signals.Fraud, old))}},
 		{Wait, [][]*Row{spared, times(7, decided(engine.StepUp, engine.Allow, signals.Fraud, fresh))}},                                                                            // what the champion lets in is not known yet
 		{Wait, [][]*Row{spared, times(7, decided(engine.Allow, engine.StepUp, signals.Fraud, fresh)), times(7, decided(engine.Deny, engine.Allow, 0, fresh))}},                    // denied, and never named: fraud

@@ -60,9 +60,9 @@ type Watch struct {
 	Ripe      Swap                                  `json:"ripe_fraud"` // of that, what is older than Rules.Ripe
 	Honest    Swap                                  `json:"legitimate"` // labelled so, or named by nobody so far
 	// MoreFraud and LessFraud are the evidence, as likelihood ratios, that of the fraud
-	// on which they disagree the challenger catches more, or less, than half. Harmless
-	// is that it newly challenges fewer legitimate attempts than Rules.Harm, Harm that
-	// it challenges more.
+	// on which they disagree the challenger catches more, or less, than half. Harm is that
+	// it newly challenges more legitimate attempts than Rules.Harm, and more than three
+	// for two that the champion alone challenges; Harmless that it does not.
 	MoreFraud float64 `json:"more_fraud"`
 	LessFraud float64 `json:"less_fraud"`
 	Harmless  float64 `json:"harmless"`
@@ -115,6 +115,10 @@ func (w *Watch) take(r *Row, ripe time.Time) {
 	}
 }
 
+// mostApart is the share of the legitimate attempts that one alone challenges which may
+// be the challenger's: two models that challenge equally many need not challenge the same.
+const mostApart = 0.6
+
 func (s *Swap) add(was, is engine.Outcome) {
 	switch {
 	case was > engine.Allow && is > engine.Allow:
@@ -131,11 +135,14 @@ func (s *Swap) add(was, is engine.Outcome) {
 func (w *Watch) judge(rules *Rules) {
 	honest := w.Honest.Both + w.Honest.Champion + w.Honest.Challenger + w.Honest.Neither
 	w.MoreFraud, w.LessFraud = moreThanHalf(w.Fraud.Challenger, w.Fraud.Champion), moreThanHalf(w.Ripe.Champion, w.Ripe.Challenger)
-	w.Harmless = ratio(w.Honest.Challenger, honest, rules.Harm, rules.Harm/2)
-	w.Harm = ratio(w.Honest.Challenger, honest, rules.Harm, 2*rules.Harm)
+	// Both must hold of a harmful one: the mean of two likelihood ratios is evidence against
+	// both, the less of two is evidence for both.
+	alone, apart := w.Honest.Challenger, w.Honest.Challenger+w.Honest.Champion
+	w.Harmless = (ratio(alone, honest, rules.Harm, rules.Harm/2) + ratio(alone, apart, mostApart, 0.5)) / 2
+	w.Harm = min(ratio(alone, honest, rules.Harm, 2*rules.Harm), ratio(alone, apart, mostApart, 0.75))
 	enough := 1 / rules.Error
 	disagreed := fmt.Sprintf("of %d attempts of fraud that one alone would have stopped, the challenger has %d", w.Fraud.Champion+w.Fraud.Challenger, w.Fraud.Challenger)
-	newly := fmt.Sprintf("it would newly challenge %d of %d legitimate attempts", w.Honest.Challenger, honest)
+	newly := fmt.Sprintf("it would newly challenge %d of %d legitimate attempts, and no longer %d", w.Honest.Challenger, honest, w.Honest.Champion)
 	switch {
 	case w.LessFraud >= enough:
 		w.Word, w.Why = Worse, fmt.Sprintf("of %d attempts of fraud old enough that one alone would have stopped, the champion has %d", w.Ripe.Champion+w.Ripe.Challenger, w.Ripe.Champion)

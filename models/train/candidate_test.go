@@ -44,10 +44,10 @@ func TestCandidate(t *testing.T) {
 	if os.Getenv("WARY_LIGHTGBM") == "" {
 		path = filepath.Join("..", "..", path)
 	}
-	made := func(prior float64) ([]byte, models.Card) {
+	made := func(prior, share float64) ([]byte, models.Card) {
 		t.Helper()
 		trees := 0
-		c := Candidate{Library: path, Params: Params{Trees: 12, MinLeafRows: 20, EarlyStopping: 4, Threads: 1}, Prior: prior,
+		c := Candidate{Library: path, Params: Params{Trees: 12, MinLeafRows: 20, EarlyStopping: 4, Threads: 1}, Prior: prior, Share: share,
 			Training: wide(1, 4000, 0.4), Stopping: wide(2, 2000, 0.4), Calibrating: wide(3, 4000, 0.4), Progress: func(added, _ int) { trees += added }}
 		text, card, err := c.Make(t.Context(), models.Card{Version: "v", Created: time.Unix(1, 0).UTC()})
 		if err != nil {
@@ -58,8 +58,8 @@ func TestCandidate(t *testing.T) {
 		}
 		return text, card
 	}
-	text, card := made(0)
-	again, _ := made(0)
+	text, card := made(0, 0)
+	again, _ := made(0, 0)
 	if !bytes.Equal(text, again) {
 		t.Error("made again, the bytes are others")
 	}
@@ -95,8 +95,11 @@ func TestCandidate(t *testing.T) {
 	near(t, "probability of those above 0", above, 0.4, 0.04) // five standard errors of the draw
 	near(t, "of the others", below, 0.04, 0.02)
 
-	_, card = made(0.01) // 22 % are fraud: the odds fall by a factor of 28
+	_, card = made(0.01, 0) // 22 % are fraud: the odds fall by a factor of 28
 	near(t, "prior shift", card.Calibration.PriorShift, math.Log(0.01/0.99)-math.Log(0.22/0.78), 0.15)
+
+	_, card = made(0.01, 0.5) // half of all were fraud, most of it stopped
+	near(t, "prior shift by a share", card.Calibration.PriorShift, math.Log(0.01/0.99), 1e-12)
 
 	one := wide(5, 100, 0)
 	c := Candidate{Library: path, Training: wide(1, 500, 0.4), Stopping: wide(2, 500, 0.4), Calibrating: one}
