@@ -25,8 +25,8 @@ tour: build ## the same, then end: non-zero if any answer is not as told
 kafka: ## start one Kafka broker on loopback; scripts/kafka.sh stop ends it
 	@scripts/deps.sh kafka && scripts/kafka.sh start
 
-test-kafka: kafka ## the tests of engine/exchange on that broker, which is ended and wiped after them
-	@WARY_KAFKA=127.0.0.1:$${KAFKA_PORT:-19092} $(GO) test -count 1 -run Real ./engine/exchange; code=$$?; scripts/kafka.sh stop; scripts/kafka.sh wipe; exit $$code
+test-kafka: kafka ## the tests that want a real broker, which is ended and wiped after them
+	@WARY_KAFKA=127.0.0.1:$${KAFKA_PORT:-19092} $(GO) test -count 1 -p 1 -run Real ./engine/exchange ./cmd/waryd; code=$$?; scripts/kafka.sh stop; scripts/kafka.sh wipe; exit $$code
 
 test: lint deps ## lint, fetch what the fuller tests read, run all tests
 	$(GO) test ./...

@@ -111,7 +111,7 @@ func TestSharedStore(t *testing.T) {
 	var nodes [2]*thirdParty
 	for i := range nodes {
 		nodes[i] = c.at(boot(t, t.TempDir(), "-node="+fmt.Sprint(i), "-authorization.listen=127.0.0.1:0", "-authorization.issuer=https://localhost:9443", "-authorization.demo",
-			"-authorization.clients="+clients, "-authorization.store="+address, "-authorization.secret="+secret))
+			"-authorization.clients="+clients, "-policy="+trusting(t), "-authorization.store="+address, "-authorization.secret="+secret))
 	}
 	status, body := nodes[0].token("app")
 	token, _ := body["access_token"].(string)

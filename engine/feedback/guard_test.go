@@ -114,14 +114,16 @@ func TestPoisonFromFew(t *testing.T) {
 			}
 		},
 	}
+	// What is added to an honest crowd comes behind it: its own rows have the same places.
+	clean, unguarded := honest().join(DefaultGuards()), honest().join(Guards{})
 	for name, attack := range attacks {
 		for _, share := range []float64{0.01, 0.05, 0.10} {
-			clean, poisoned := honest(), honest()
-			n := int(share * float64(len(clean.told)))
+			poisoned := honest()
+			n := int(share * float64(len(poisoned.told)))
 			attack(poisoned, n)
 			cases := poisoned.cases
-			guarded := change(clean.join(DefaultGuards()), poisoned.join(DefaultGuards()), cases)
-			control := change(clean.join(Guards{}), poisoned.join(Guards{}), cases)
+			guarded := change(clean, poisoned.join(DefaultGuards()), cases)
+			control := change(unguarded, poisoned.join(Guards{}), cases)
 			t.Logf("%s, %.0f %%: %.2f %% guarded, %.2f %% without guards", name, 100*share, 100*guarded, 100*control)
 			if guarded > most {
 				t.Errorf("%s, %.0f %%: the training set changes by %.2f %%", name, 100*share, 100*guarded)
@@ -289,4 +291,16 @@ func TestPropensity(t *testing.T) {
 			t.Errorf("attempt %d: propensity %g, weight %g, %g within the caps, %g without guards", i, r.Propensity, r.Weight, capped.Weight, none.Weight)
 		}
 	}
+}
+
+func FuzzParseRelease(f *testing.F) {
+	f.Add("chargeback@2026-06-01")
+	f.Add("issuer@2026-02-30")
+	f.Add("@")
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := ParseRelease(text)
+		if err == nil && r.Source.String()+"@"+r.Day.Format(time.DateOnly) != text {
+			t.Errorf("%q is read as %v", text, r)
+		}
+	})
 }
