@@ -36,7 +36,7 @@ faults: kafka ## what is lost and counted twice under each fault of broker and d
 	@WARY_FAULTS=$(CURDIR)/run/faults.txt WARY_KAFKA=127.0.0.1:$${KAFKA_PORT:-19092} $(GO) test -count 1 ./engine/exchange; code=$$?; \
 		scripts/kafka.sh stop; scripts/kafka.sh wipe; cat run/faults.txt; exit $$code
 
-loop: ## weeks of simulated attacks: a new family appears, labels come days later, the loop learns it (minutes)
+loop: ## an attack that is new, learnt from labels days later (minutes; run/loop.html; ends with 1 if short)
 	@scripts/loop.sh
 
 race: ## all tests under the race detector
