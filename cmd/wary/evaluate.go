@@ -71,7 +71,7 @@ func evaluateCommand() *cobra.Command {
 			"With --data the attempts are those of a daemon's log, with the labels that feedback gave them. An attempt that nobody\n" +
 			"complained of for as long as --settled counts as legitimate.",
 		Example: "  wary evaluate --page run/quality.html\n  wary evaluate --data run/data --model run/candidate --page run/quality.html",
-		Args:    cobra.NoArgs,
+		Args:    needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := errors.Join(to.out.check(), checkScale(r.Scale)); err != nil {
 				return err

@@ -26,7 +26,7 @@ func exportCommand() *cobra.Command {
 			"after it was broken off. The daemon may run meanwhile.\n\n" +
 			"A sudden burst of labels from one source is held, and said: it counts for nothing until --release names it.",
 		Example: "  wary export --data run/data --parquet run/lake\n  wary export --parquet run/lake --release chargeback@2026-06-01",
-		Args:    cobra.NoArgs,
+		Args:    needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {
 				return err

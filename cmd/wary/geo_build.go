@@ -26,7 +26,7 @@ func geoBuildASNCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "asn --csv-dir DIR --out asn.mmdb",
 		Short: "Make an ASN file from asn-ipv4.csv and asn-ipv6.csv (first, last, number, organization)",
-		Args:  cobra.NoArgs,
+		Args:  needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := newTree("GeoLite2-ASN", "Made by wary from lists of autonomous systems", built)
 			if err != nil {
@@ -74,7 +74,7 @@ func geoBuildAnonymousCommand() *cobra.Command {
 address or CIDR network a line, or a CSV file whose lines hold one; # begins a
 comment. --hosting-asn names autonomous systems instead, one a line; --asn-csv
 says which networks are theirs. Every flag may be repeated.`,
-		Args: cobra.NoArgs,
+		Args: needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := newTree("GeoIP2-Anonymous-IP", "Made by wary from lists of networks", built)
 			if err != nil {

@@ -47,7 +47,7 @@ func kafkaInitCommand() *cobra.Command {
 		Long: "Makes wary.decisions, wary.feedback, wary.changes, wary.dead, wary.told and wary.state with settings for data that must not be lost.\n" +
 			"Nothing else makes them: a daemon waits for them. Topics that are there are left as they are, and told.",
 		Example: "  wary kafka init --brokers kafka-1:9093,kafka-2:9093 --tls --replication 3",
-		Args:    cobra.NoArgs,
+		Args:    needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := errors.Join(out.check(), s.Validate()); err != nil {
 				return misused(cmd, "%v", err)
@@ -94,7 +94,7 @@ func kafkaLagCommand() *cobra.Command {
 		Short: "See how many facts wait to be published, and messages to be taken",
 		Long: "Reads the log of a data folder behind the place of its outbox, and asks the brokers how far a group of consumers is.\n" +
 			"The daemon may run meanwhile.",
-		Args: cobra.NoArgs,
+		Args: needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := errors.Join(out.check(), s.Validate()); err != nil {
 				return misused(cmd, "%v", err)

@@ -24,7 +24,7 @@ func loadCommand() *cobra.Command {
 		Long: "Open loop: every request has its time, and latency counts from that time, sent or not (no coordinated omission).\n" +
 			"Ends with 1 if a request was refused or broke. The daemon remembers the attempts: give it only daemons of your own.",
 		Example: "  wary load --rate 10000 --duration 30s",
-		Args:    cobra.NoArgs,
+		Args:    needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {
 				return err

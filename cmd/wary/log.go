@@ -34,7 +34,7 @@ func replayCommand() *cobra.Command {
 		Short: "Make every decision of a log again and compare every bit",
 		Long: "Reads the log of a data folder, makes each decision again from its vector with the model and policy of the time,\n" +
 			"and compares the answers bit for bit. Ends non-zero if one differs. The daemon may run meanwhile.",
-		Args: cobra.NoArgs,
+		Args: needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {
 				return err
@@ -143,7 +143,7 @@ func verifyCommand() *cobra.Command {
 		Short: "Check the log of a data folder: checksums and hash chain",
 		Long: "Ends with 1 and names the place if a record was changed, removed or moved. The daemon may run meanwhile.\n" +
 			"A log that was cut at its end looks like a shorter one: keep the head that is printed, elsewhere.",
-		Args: cobra.NoArgs,
+		Args: needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {
 				return err

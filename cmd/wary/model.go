@@ -132,7 +132,7 @@ func modelListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the models of a registry, who serves first",
 		Long:  "Looks at digests, cards and signatures; `wary model show` loads and proves a model. Ends with 1 if one that serves has a problem.",
-		Args:  cobra.NoArgs,
+		Args:  needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {
 				return err
@@ -293,7 +293,7 @@ func modelShadowCommand() *cobra.Command {
 		Short: "Name the challenger: it scores every attempt and decides none",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if none {
-				return cobra.NoArgs(cmd, args)
+				return needs()(cmd, args)
 			}
 			return needs("MODEL")(cmd, args)
 		},
@@ -364,7 +364,7 @@ func modelRollbackCommand() *cobra.Command {
 		Use:   "rollback",
 		Short: "Make the champion of before the champion again",
 		Long:  "Takes back the last promotion. Once more, and that is taken back.",
-		Args:  cobra.NoArgs,
+		Args:  needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			names, err := feedback.Rollback(s.Registry, s.by)
 			if err == nil {
@@ -386,7 +386,7 @@ func modelWatchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch",
 		Short: "Tell the evidence on the challenger: where it disagrees, what labels say of that, and whether it is enough",
-		Args:  cobra.NoArgs,
+		Args:  needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {
 				return err

@@ -31,7 +31,7 @@ func policyCommand() *cobra.Command {
 		&cobra.Command{
 			Use:   "default",
 			Short: "Print the policy that stands where none is configured",
-			Args:  cobra.NoArgs,
+			Args:  needs(),
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				_, err := cmd.OutOrStdout().Write(engine.DefaultPolicy().Text)
 				return err

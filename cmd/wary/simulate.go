@@ -27,7 +27,7 @@ func simulateCommand() *cobra.Command {
 			"vectors are written as Parquet instead, as `wary train --export` writes those it trains on: a float column for\n" +
 			"each feature, label (1: fraud), weight, slice (by time) and time.",
 		Example: "  wary simulate --users 100 --days 7 --attempts 1 | wary score - --evaluate",
-		Args:    cobra.NoArgs,
+		Args:    needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Users < 0 || o.Days < 0 || most < 0 {
 				return misused(cmd, "--users, --days and --attempts must not be negative")

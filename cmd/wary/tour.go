@@ -29,7 +29,7 @@ func tourCommand() *cobra.Command {
 		Short: "Show what a daemon answers to short stories",
 		Long: "Ends non-zero if an answer is not as told. The users of the tour are new each time, so it can be taken again. With --authorization\n" +
 			"stories at the authorization server follow: they want a daemon that trusts proxies at the tour's address.",
-		Args: cobra.NoArgs,
+		Args: needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t.w = cmd.OutOrStdout()
 			if err := t.flow.check(cmd); err != nil {

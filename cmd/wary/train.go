@@ -46,7 +46,7 @@ func trainCommand() *cobra.Command {
 			"With --export alone nothing is grown, and LightGBM is not needed.",
 		Example: "  wary train --out models/baseline\n  wary train --scale 0.05 --out run/model && waryd -model run/model\n" +
 			"  wary train --export run/rows.parquet && python scripts/train.py run/rows.parquet run/model.txt",
-		Args: cobra.NoArgs,
+		Args: needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" && table == "" {
 				return misused(cmd, "--out or --export must say what to write")
