@@ -32,11 +32,11 @@ type retraining struct {
 	every                         time.Duration
 	promote                       bool
 	data                          string
-	guards                        feedback.Guards
+	guards                        *feedback.Guards
 }
 
 func retrainCommand() *cobra.Command {
-	r := retraining{params: baseline.DefaultParams(), guards: feedback.DefaultGuards()}
+	r := retraining{params: baseline.DefaultParams()}
 	cmd := &cobra.Command{
 		Use:   "retrain DATA",
 		Short: "Make a turn of the loop: a candidate from the log, judged by gates, that shadows if none refuses it",
@@ -91,12 +91,9 @@ func (r *retraining) ready(cmd *cobra.Command) error {
 	if _, err := logOf(r.data); err != nil {
 		return err
 	}
-	for _, text := range r.release {
-		x, err := feedback.ParseRelease(text)
-		if err != nil {
-			return usageError{"--release: " + err.Error()}
-		}
-		r.guards.Release = append(r.guards.Release, x)
+	var err error
+	if r.guards, err = guardsOf(r.release); err != nil {
+		return err
 	}
 	if r.policy != "" {
 		text, err := input(r.policy)
@@ -130,7 +127,7 @@ func (r *retraining) ready(cmd *cobra.Command) error {
 }
 
 func (r *retraining) rows(from, to time.Time) iter.Seq2[*feedback.Row, error] {
-	return feedback.Window(r.data, from, to, feedback.WindowOptions{Known: to, Guards: &r.guards})
+	return feedback.Window(r.data, from, to, feedback.WindowOptions{Known: to, Guards: r.guards})
 }
 
 // train grows a candidate with LightGBM.

@@ -56,7 +56,7 @@ func (c *Candidate) Make(ctx context.Context, card models.Card) (text []byte, ma
 	}
 	card.Schema, card.Metrics = features.Digest(), nil
 	card.Training = &models.Training{Parameters: p.Text(), Trees: final.Trees, Grown: report.Grown, TreesAtMost: p.trees(), EarlyStopping: p.EarlyStopping, Prior: c.Prior}
-	if card.Training.Library, err = fileDigest(c.Library); err != nil {
+	if card.Training.Library, err = FileDigest(c.Library); err != nil {
 		return nil, card, err
 	}
 	if card.Gain, err = GainShares(text); err != nil {
@@ -110,8 +110,8 @@ func (c *Candidate) legitimate() iter.Seq[*features.Vector] {
 	}
 }
 
-// fileDigest returns "sha256:<hex>" of a file.
-func fileDigest(path string) (string, error) {
+// FileDigest returns "sha256:<hex>" of a file.
+func FileDigest(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err

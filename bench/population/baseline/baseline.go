@@ -12,8 +12,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -159,7 +157,7 @@ func (c *Recipe) table(k *rows, w io.Writer, collect func() error) (err error) {
 // the loss on the later slice is smallest, and then as many from all rows, so that
 // what is newest is not left out of the model that serves.
 func (c *Recipe) grow(ctx context.Context, l *train.Library, k *rows, card *models.Card) ([]byte, error) {
-	digest, err := fileDigest(c.Library)
+	digest, err := train.FileDigest(c.Library)
 	if err != nil {
 		return nil, err
 	}
@@ -203,20 +201,6 @@ func honest(samples []sample) iter.Seq[*features.Vector] {
 			}
 		}
 	}
-}
-
-// fileDigest returns "sha256:<hex>" of a file.
-func fileDigest(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func load(text []byte, card models.Card) (*models.Model, error) {
