@@ -1,6 +1,7 @@
 package thirdparty
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type Person struct {
 	App      string   `json:"app"` // what an authenticator app reads: otpauth://totp/…
 	Passkey  *Passkey `json:"-"`   // nil: none yet
 	From     string   `json:"-"`   // address that a proxy in front would have seen; "" says none
+	Agent    string   `json:"-"`   // of the browser; "" is the usual one
 }
 
 // OTP returns the code that the person's app shows (RFC 6238).
@@ -239,7 +241,7 @@ func (v *visit) open(ctx context.Context, method, address string, form url.Value
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	r.Header.Set("User-Agent", browserAgent)
+	r.Header.Set("User-Agent", cmp.Or(v.Agent, browserAgent))
 	r.Header.Set("Accept-Language", browserLanguages)
 	if v.From != "" {
 		r.Header.Set("X-Forwarded-For", v.From)

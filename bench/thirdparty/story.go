@@ -22,6 +22,7 @@ const bankAccounts = "/bank/accounts"
 type Stories struct {
 	Client    *Client
 	Person    *Person
+	Abroad    string // an address in another country, that nobody had before
 	Operators string // base address of the operators' endpoints; "" leaves out the story that needs them
 	W         io.Writer
 
@@ -51,7 +52,7 @@ func (t *Stories) must(story, what, got string, asTold bool) error {
 	return nil
 }
 
-// Tell tells stories 5 to 10. The error joins what was not as told.
+// Tell tells stories 5 to 11. The error joins what was not as told.
 func (t *Stories) Tell(ctx context.Context) error {
 	if err := t.tell(ctx); err != nil && !errors.Is(err, errTold) {
 		return err
@@ -81,6 +82,9 @@ func (t *Stories) tell(ctx context.Context) error {
 		return err
 	}
 	if err := t.copied(ctx, paid); err != nil {
+		return err
+	}
+	if err := t.holiday(ctx); err != nil {
 		return err
 	}
 	return t.revoked(ctx)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -91,13 +92,27 @@ func (t *Stories) copied(ctx context.Context, g *grant) error {
 	return nil
 }
 
+// holiday has the person authorize from a place and a browser of which nothing is known.
+func (t *Stories) holiday(ctx context.Context) error {
+	fmt.Fprintln(t.W, "\n10. The person is abroad, at a browser that is not theirs")
+	p := t.Person
+	p.From, p.Agent = t.Abroad, otherAgent
+	defer func() { p.From, p.Agent = Home, "" }()
+	g, err := t.granted(ctx, "10", url.Values{}, false)
+	if err != nil {
+		return err
+	}
+	t.hold("10", "payments", strings.TrimPrefix(withheld("payments", g.token.Scope), "; "), !strings.Contains(g.token.Scope, "payments"))
+	return nil
+}
+
 // revoked has an operator end all that a person granted, and sees how long that takes.
 func (t *Stories) revoked(ctx context.Context) error {
 	if t.Operators == "" {
 		return nil
 	}
-	fmt.Fprintln(t.W, "\n10. The person calls the bank: their phone is lost")
-	g, err := t.granted(ctx, "10", url.Values{"scope": {"openid accounts"}}, false)
+	fmt.Fprintln(t.W, "\n11. The person calls the bank: their phone is lost")
+	g, err := t.granted(ctx, "11", url.Values{"scope": {"openid accounts"}}, false)
 	if err != nil {
 		return err
 	}
@@ -116,7 +131,7 @@ func (t *Stories) revoked(ctx context.Context) error {
 		return err
 	}
 	resp.Body.Close()
-	if err := t.must("10", "an operator revokes", resp.Status, resp.StatusCode/100 == 2); err != nil {
+	if err := t.must("11", "an operator revokes", resp.Status, resp.StatusCode/100 == 2); err != nil {
 		return err
 	}
 	a := &Answer{Status: http.StatusOK}
@@ -126,10 +141,10 @@ func (t *Stories) revoked(ctx context.Context) error {
 		}
 	}
 	after := time.Since(begun)
-	t.hold("10", "the token at the bank", fmt.Sprintf("%s, %d ms after", a, after.Milliseconds()), a.Status == http.StatusUnauthorized && after < time.Second)
+	t.hold("11", "the token at the bank", fmt.Sprintf("%s, %d ms after", a, after.Milliseconds()), a.Status == http.StatusUnauthorized && after < time.Second)
 	if a, err = t.Client.Renew(ctx, g.token.Refresh); err != nil {
 		return err
 	}
-	t.hold("10", "the refresh token", a.String(), a.Status == http.StatusBadRequest && a.Error == "invalid_grant")
+	t.hold("11", "the refresh token", a.String(), a.Status == http.StatusBadRequest && a.Error == "invalid_grant")
 	return nil
 }

@@ -114,7 +114,7 @@ func (t *tour) authorize(ctx context.Context) error {
 			return err
 		}
 	}
-	s := thirdparty.Stories{Client: c, Person: p, Operators: strings.TrimSuffix(t.flow.ops, "/"), W: t.w}
+	s := thirdparty.Stories{Client: c, Person: p, Abroad: t.somewhere, Operators: strings.TrimSuffix(t.flow.ops, "/"), W: t.w}
 	if err := s.Tell(ctx); err != nil {
 		t.wrong = append(t.wrong, err)
 	}
