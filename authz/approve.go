@@ -209,10 +209,11 @@ func (a *Authority) attempt(at *signals.Attempt, q *question) {
 	at.Time = a.now()
 	at.Action = stageActions[q.stage]
 	at.Subject = q.subject
-	at.UserPresent = signals.Some(q.stage == Authenticated || q.stage == Changed)
+	present := q.stage == Authenticated || q.stage == Changed
+	at.UserPresent = signals.Some(present)
 	at.PreviousDecisionID = q.previous
 	at.Client = signals.Client{ID: q.client.ID, RedirectURI: q.redirect, AuthMethod: q.client.Auth, SoftwareVersion: q.client.SoftwareVersion}
-	if q.stage != Pushed && q.stage != Authenticated && q.stage != Changed { // what is presented, or bound to
+	if q.stage != Pushed && !present { // what is presented, or bound to
 		at.Token = signals.Token{DPoPJKT: q.possession.JKT, Binding: q.possession.binding(), Issued: q.issued}
 	}
 	at.Intent.Scopes = append(at.Intent.Scopes, q.scopes...)

@@ -161,14 +161,8 @@ func (s *Server) atBank(r *http.Request, in *authz.Interaction) (bool, error) {
 // goToBank sends a person to the bank's provider, or takes the word of the proxy that let
 // them through to here.
 func (s *Server) goToBank(w http.ResponseWriter, r *http.Request) {
-	q, err := parseForm(r.URL.RawQuery)
-	if err != nil {
-		s.ErrorPage(w, r, http.StatusBadRequest, string(authz.InvalidRequest))
-		return
-	}
-	in, err := s.a.Interaction(r.Context(), q["interaction"], browser(r))
-	if err != nil {
-		s.failed(w, r, "read the interaction", err)
+	_, in := s.asked(w, r)
+	if in == nil {
 		return
 	}
 	switch welcome, err := s.atBank(r, in); {

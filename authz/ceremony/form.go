@@ -58,6 +58,21 @@ func (s *Server) submitted(w http.ResponseWriter, r *http.Request) *submission {
 	return &submission{w, r, in, form}
 }
 
+// asked reads which interaction a page is asked for, and finds it. Where it returns nil
+// it has shown an error page.
+func (s *Server) asked(w http.ResponseWriter, r *http.Request) (query map[string]string, in *authz.Interaction) {
+	query, err := parseForm(r.URL.RawQuery)
+	if err != nil {
+		s.ErrorPage(w, r, http.StatusBadRequest, string(authz.InvalidRequest))
+		return nil, nil
+	}
+	if in, err = s.a.Interaction(r.Context(), query["interaction"], browser(r)); err != nil {
+		s.failed(w, r, "read the interaction", err)
+		return nil, nil
+	}
+	return query, in
+}
+
 // form reads a form that a page of this server sent. Where it returns nil it has shown
 // an error page.
 func (s *Server) form(w http.ResponseWriter, r *http.Request) map[string]string {

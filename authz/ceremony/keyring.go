@@ -77,14 +77,8 @@ func (s *Server) keysOf(w http.ResponseWriter, r *http.Request, in *authz.Intera
 
 // keys shows a person's passkeys.
 func (s *Server) keys(w http.ResponseWriter, r *http.Request) {
-	q, err := parseForm(r.URL.RawQuery)
-	if err != nil {
-		s.ErrorPage(w, r, http.StatusBadRequest, string(authz.InvalidRequest))
-		return
-	}
-	in, err := s.a.Interaction(r.Context(), q["interaction"], browser(r))
-	if err != nil {
-		s.failed(w, r, "read the interaction", err)
+	q, in := s.asked(w, r)
+	if in == nil {
 		return
 	}
 	held := s.keysOf(w, r, in)

@@ -124,14 +124,8 @@ func (s *Server) nameOf(subject string) string {
 // show answers the one address of all steps: it shows the step that the interaction is
 // at. A login session stands for the password where it may.
 func (s *Server) show(w http.ResponseWriter, r *http.Request) {
-	q, err := parseForm(r.URL.RawQuery)
-	if err != nil {
-		s.ErrorPage(w, r, http.StatusBadRequest, string(authz.InvalidRequest))
-		return
-	}
-	in, err := s.a.Interaction(r.Context(), q["interaction"], browser(r))
-	if err != nil {
-		s.failed(w, r, "read the interaction", err)
+	q, in := s.asked(w, r)
+	if in == nil {
 		return
 	}
 	if in.Person.Subject == "" && !s.resume(w, r, in) {

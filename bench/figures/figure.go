@@ -69,6 +69,14 @@ func groups() []group {
 			{"state_bytes_per_entity", "<=320"},
 			{"forced_gc_ms_at_1000000_entities", "<=10"},
 		}, state},
+		{"beside", []figure{
+			{"state_vs_map_of_pointers", ">=3.5"},
+			{"state_vs_floor", "<=7"},
+		}, beside},
+		{"token", []figure{
+			{"token_vs_its_cryptography", "<=1.3"},
+			{"token_vs_without_the_engine", "<=1.2"},
+		}, token},
 		{"kills", []figure{
 			{"facts_lost_over_200_kills", "<=0"},
 			{"facts_doubled_over_200_kills", "<=0"},

@@ -13,12 +13,18 @@ import (
 
 // goTest runs go test on one package and returns what it printed.
 func goTest(ctx context.Context, core int, args ...string) (string, error) {
+	return goTestWith(ctx, nil, core, args...)
+}
+
+// goTestWith is goTest with more in its environment.
+func goTestWith(ctx context.Context, env []string, core int, args ...string) (string, error) {
 	words := append([]string{"go", "test", "-timeout=120s"}, args...)
 	if core != anywhere && pinnable() {
 		words = append([]string{"taskset", "-c", strconv.Itoa(core)}, words...)
 	}
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.WaitDelay = 5 * time.Second
+	cmd.Env = append(cmd.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%s: %w: %s", strings.Join(words, " "), err, lastLine(out))
@@ -78,6 +84,51 @@ func decode(ctx context.Context, r *run) (map[string]float64, error) {
 	}
 	r.note("decode: %.2f us, encoding/json %.2f us", own.ns/1e3, std.ns/1e3)
 	return map[string]float64{"decode_vs_encoding_json": ratio(std.ns, own.ns), "decode_allocations": own.allocations}, nil
+}
+
+// beside holds the state of 10 million entities beside a map of pointers to the same records,
+// and beside as many independent reads of random lines. It takes 12 GB.
+func beside(ctx context.Context, r *run) (map[string]float64, error) {
+	entities := "WARY_ENTITIES=10000000"
+	if r.quick {
+		entities = "WARY_ENTITIES=200000"
+	}
+	out, err := goTestWith(ctx, []string{entities}, serverCore, "-timeout=600s", "-count=1", "-run=^$", "-bench=^BenchmarkBeside$", "-benchtime=400000x", "./features/history")
+	if err != nil {
+		return nil, err
+	}
+	return reported(out, map[string]string{"state_vs_map_of_pointers": "pointers/store", "state_vs_floor": "store/floor"})
+}
+
+// reported returns the least of what benchmarks reported in some units, by figure.
+func reported(out string, units map[string]string) (map[string]float64, error) {
+	values := map[string]float64{}
+	for name, unit := range units {
+		for _, m := range regexp.MustCompile(`\s([\d.]+) `+regexp.QuoteMeta(unit)+`(?:\s|$)`).FindAllStringSubmatch(out, -1) {
+			v, err := strconv.ParseFloat(m[1], 64)
+			if err != nil {
+				return nil, err
+			}
+			if old, known := values[name]; !known || v < old {
+				values[name] = v
+			}
+		}
+	}
+	return values, nil
+}
+
+// token takes a whole token request over its own cryptography, and over one in which
+// something allows at once in the engine's place: each benchmark measures both in turns.
+func token(ctx context.Context, r *run) (map[string]float64, error) {
+	count := "3"
+	if r.quick {
+		count = "1"
+	}
+	out, err := goTest(ctx, anywhere, "-count="+count, "-run=^$", "-bench=^BenchmarkTokenOver", "-benchtime=1s", "./authz/fapi")
+	if err != nil {
+		return nil, err
+	}
+	return reported(out, map[string]string{"token_vs_its_cryptography": "x-crypto", "token_vs_without_the_engine": "x-without"})
 }
 
 // kills runs the journal's own test, which kills a writer 200 times, and a control

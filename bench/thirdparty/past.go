@@ -22,8 +22,8 @@ const userAgent = "Go-http-client/1.1"
 // browserAgent is the person's browser, as it says.
 const browserAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 
-// otherAgent is another browser, on another system.
-const otherAgent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+// OtherAgent is another browser, on another system.
+const OtherAgent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 
 const browserLanguages = "en-GB,en;q=0.5"
 

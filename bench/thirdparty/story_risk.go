@@ -58,12 +58,12 @@ func (t *Stories) payment(ctx context.Context) (*grant, error) {
 
 func (t *Stories) pay(ctx context.Context, g *grant) (*Answer, error) {
 	return t.Client.Order(ctx, "/bank/payments", g.token.AccessToken, map[string]string{
-		"payment_id": "tour-" + jtiOf(g), "amount": amount, "currency": "GBP", "payee": payee,
+		"payment_id": paymentOf(g), "amount": amount, "currency": "GBP", "payee": payee,
 	})
 }
 
-// jtiOf is a name of a grant's payment: the same for the same token.
-func jtiOf(g *grant) string { return g.code[:min(16, len(g.code))] }
+// paymentOf names the payment of a grant: the same for the same token.
+func paymentOf(g *grant) string { return "tour-" + g.code[:min(16, len(g.code))] }
 
 // copied has somebody elsewhere use what was copied from the client's server: the refresh
 // token and the client's own key.
@@ -96,7 +96,7 @@ func (t *Stories) copied(ctx context.Context, g *grant) error {
 func (t *Stories) holiday(ctx context.Context) error {
 	fmt.Fprintln(t.W, "\n10. The person is abroad, at a browser that is not theirs")
 	p := t.Person
-	p.From, p.Agent = t.Abroad, otherAgent
+	p.From, p.Agent = t.Abroad, OtherAgent
 	defer func() { p.From, p.Agent = Home, "" }()
 	g, err := t.granted(ctx, "10", url.Values{}, false)
 	if err != nil {

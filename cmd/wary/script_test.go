@@ -98,14 +98,14 @@ func tourFiles(ts *testscript.TestScript) geoip.Files {
 	}
 	number := func(n uint32) mmdbtype.Map { return mmdbtype.Map{"autonomous_system_number": mmdbtype.Uint32(n)} }
 	mmdb(ts, dir, "city.mmdb", "GeoLite2-City", map[string]mmdbtype.Map{
-		homeAddress:    place("GB", "Europe/London", 2643743, 51.51, -0.13),
-		abroadAddress:  place("BR", "America/Sao_Paulo", 3448439, -23.55, -46.64),
-		hostingAddress: place("US", "America/New_York", 5099836, 40.79, -74.06), thirdparty.Servers: place("GB", "Europe/London", 2643743, 51.51, -0.13),
+		thirdparty.Home:      place("GB", "Europe/London", 2643743, 51.51, -0.13),
+		abroadAddress:        place("BR", "America/Sao_Paulo", 3448439, -23.55, -46.64),
+		thirdparty.Elsewhere: place("US", "America/New_York", 5099836, 40.79, -74.06), thirdparty.Servers: place("GB", "Europe/London", 2643743, 51.51, -0.13),
 	})
-	mmdb(ts, dir, "asn.mmdb", "GeoLite2-ASN", map[string]mmdbtype.Map{homeAddress: number(2856), abroadAddress: number(28573), hostingAddress: number(14061),
+	mmdb(ts, dir, "asn.mmdb", "GeoLite2-ASN", map[string]mmdbtype.Map{thirdparty.Home: number(2856), abroadAddress: number(28573), thirdparty.Elsewhere: number(14061),
 		thirdparty.Servers: number(16509)})
 	hosting := mmdbtype.Map{"is_anonymous": mmdbtype.Bool(true), "is_hosting_provider": mmdbtype.Bool(true)}
-	mmdb(ts, dir, "anonymous.mmdb", "GeoIP2-Anonymous-IP", map[string]mmdbtype.Map{hostingAddress: hosting, thirdparty.Servers: hosting})
+	mmdb(ts, dir, "anonymous.mmdb", "GeoIP2-Anonymous-IP", map[string]mmdbtype.Map{thirdparty.Elsewhere: hosting, thirdparty.Servers: hosting})
 	return geoip.Find(dir)
 }
 

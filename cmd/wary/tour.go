@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/waryauth/wary/bench/thirdparty"
 	"github.com/waryauth/wary/engine/scoreapi"
 	"github.com/waryauth/wary/features"
 	"github.com/waryauth/wary/models"
@@ -61,18 +62,12 @@ type tour struct {
 	wrong     []error
 }
 
-// The places of the tour: addresses of large access networks, and of a hosting
-// company. Nothing is sent to them.
-const (
-	homeAddress    = "81.152.10.20"   // British Telecom, United Kingdom
-	abroadAddress  = "177.34.200.7"   // Claro, Brazil: its /24
-	hostingAddress = "157.245.33.102" // DigitalOcean
-)
+// abroadAddress is of a large access network, its /24: Claro, Brazil. Nothing is sent there.
+const abroadAddress = "177.34.200.7"
 
 const (
-	homeAgent   = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
-	abroadAgent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
-	botAgent    = "python-requests/2.32.3"
+	homeAgent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+	botAgent  = "python-requests/2.32.3"
 )
 
 var tourScopes = [...]string{"openid", "accounts", "transactions", "payments"}
@@ -141,7 +136,7 @@ func (t *tour) attempt(at time.Time) signals.Attempt {
 
 func (t *tour) atHome(at time.Time) signals.Attempt {
 	a := t.attempt(at)
-	a.Network.IP = homeAddress
+	a.Network.IP = thirdparty.Home
 	a.Headers.UserAgent, a.Headers.AcceptLanguage = homeAgent, "en-GB,en;q=0.9"
 	a.Device.ID, a.Device.Timezone = "phone-"+t.run, "Europe/London"
 	a.Device.TimezoneOffsetMin = signals.Some(0.0)
@@ -158,7 +153,7 @@ func fresh(address string) string {
 func (t *tour) abroad(at time.Time) signals.Attempt {
 	a := t.attempt(at)
 	a.Network.IP = t.somewhere
-	a.Headers.UserAgent, a.Headers.AcceptLanguage = abroadAgent, "pt-BR,pt;q=0.9"
+	a.Headers.UserAgent, a.Headers.AcceptLanguage = thirdparty.OtherAgent, "pt-BR,pt;q=0.9"
 	a.Device.ID, a.Device.Timezone = "laptop-"+t.run, "America/Sao_Paulo"
 	a.Device.TimezoneOffsetMin = signals.Some(-180.0)
 	return a
@@ -237,7 +232,7 @@ func (t *tour) stuffing(ctx context.Context) error {
 	now := time.Now()
 	bot := func(at time.Time, subject string, result signals.Result) signals.Attempt {
 		a := t.attempt(at)
-		a.Network.IP, a.Headers.UserAgent, a.Subject = hostingAddress, botAgent, subject
+		a.Network.IP, a.Headers.UserAgent, a.Subject = thirdparty.Elsewhere, botAgent, subject
 		a.Authentication.Result = result
 		return a
 	}
